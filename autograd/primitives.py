@@ -1,0 +1,349 @@
+"""The table of rules: one row a primitive, and the only place where a derivative is stated.
+
+A row holds a function on floats and, for each argument, its partial derivative as a function of ``(y, *arguments)``,
+where ``y`` is the output.  Partials are written with operators, comparisons and sibling rows only, so that one rule
+runs on floats (a first derivative), on Values (every higher order) and on symbols (printing, code generation).
+
+Three conventions make the rules total:
+
+* An integer ``0`` means "this argument does not matter here": nothing flows along that edge, whatever the adjoint is,
+  and what lies behind it is not differentiated.  It is what keeps ``where(x > 0, sqrt(x), 0)`` quiet at 0.
+* An infinite slope raises (``sqrt`` at 0: ``0.5 / y``), as Python's own floats do; it is never passed on as inf.
+* At a kink a rule returns the one-sided slope or 0 that ``convention`` states; ``singular`` vanishes there.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Rule = Callable[..., Any]
+Interval = tuple[float, float]
+
+R: Interval = (-math.inf, math.inf)
+POSITIVE: Interval = (0.0, math.inf)
+UNIT: Interval = (-1.0, 1.0)
+
+TABLE: dict[str, Primitive] = {}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Primitive:
+    """One row of the table; call it on numbers to compute, on Values to record.
+
+    ``partials`` is a tuple with one rule per argument, or, for a row that takes any number of arguments, a single
+    function that returns all the partials in order.  ``domain`` gives one open interval per argument (a single one is
+    repeated): where the function is real and, off ``singular(*arguments) == 0``, smooth.
+    """
+
+    name: str
+    fn: Callable[..., float]
+    partials: tuple[Rule, ...] | Callable[..., Sequence[Any]]
+    domain: tuple[Interval, ...] = (R,)
+    singular: Callable[..., Any] | None = None
+    convention: str = ""
+    text: str = ""
+    latex: str = ""
+    precedence: int = 9
+    gather: Callable[..., tuple[Any, ...]] | None = None
+    arity: int | None = field(init=False)  # the number of arguments, or None for a row that takes any number
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "arity", len(self.partials) if isinstance(self.partials, tuple) else None)
+
+    @property
+    def symbol(self) -> str:
+        """What stands between or before the operands: ``+`` for ``%s + %s``, else the name."""
+        return self.text.replace("%s", "").strip() if self.text else self.name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function's value: a float for numbers; for anything that records (a Value), whatever its type makes."""
+        if self.gather is not None:
+            args = self.gather(*args, **kwargs)
+        elif kwargs:
+            raise TypeError(f"{self.name} takes no keyword arguments")
+        for arg in args:
+            if type(arg) is not float:
+                apply = getattr(type(arg), "_apply", None)
+                if apply is not None:
+                    return apply(self, args)
+        return self.fn(*args)
+
+    def partials_at(self, y: Any, args: Sequence[Any]) -> list[Any]:
+        """All partial derivatives at ``args``, where the output is ``y``."""
+        rules = self.partials
+        return [rule(y, *args) for rule in rules] if isinstance(rules, tuple) else list(rules(y, *args))
+
+    def write(self, *parts: str, latex: bool = False) -> str:
+        """The call written out in plain text or LaTeX, for operands already written (and bracketed) as ``parts``."""
+        template = self.latex if latex else self.text
+        if not template:
+            template = rf"\operatorname{{{self.name}}}\left(%s\right)".replace("_", r"\_") if latex else f"{self.name}(%s)"
+        return template % (parts if template.count("%s") == len(parts) else (", ".join(parts),))
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (lookup, (self.name,))
+
+
+def lookup(name: str) -> Primitive:
+    """The row called ``name``; KeyError, with the remedy, if there is none (a user's row must be defined first)."""
+    try:
+        return CONSTANT if name == CONSTANT.name else TABLE[name]
+    except KeyError:
+        raise KeyError(f"no primitive named {name!r}: define it with autograd.primitive before loading") from None
+
+
+def primitive(
+    name: str,
+    fn: Callable[..., float],
+    *partials: Rule,
+    variadic: Callable[..., Sequence[Any]] | None = None,
+    domain: tuple[Interval, ...] = (R,),
+    singular: Callable[..., Any] | None = None,
+    convention: str = "",
+    text: str = "",
+    latex: str = "",
+    precedence: int = 9,
+    gather: Callable[..., tuple[Any, ...]] | None = None,
+) -> Primitive:
+    """Add a row to the table and return it: a function of numbers and Values with derivatives of every order.
+
+    ``fn`` maps floats to a float.  Each partial is a function of ``(y, *arguments)`` with ``y = fn(*arguments)``,
+    written with operators and the functions of ``autograd.math``; or ``variadic``, one such function that returns the
+    list of all partials, for any number of arguments.  ``domain`` and ``singular`` tell tests where to draw points.
+
+    >>> from autograd.math import cos, sin
+    >>> sinc = primitive("sinc", lambda x: math.sin(x) / x, lambda y, x: (cos(x) - y) / x, singular=lambda x: x)
+    >>> round(sinc(2.0), 6)
+    0.454649
+
+    Raises ValueError for a name that is not an identifier or belongs to a built-in row, and TypeError when the number
+    of partials is not the number of arguments.  A user's row may be defined again; graphs keep the row they used.
+    """
+    if not name.isidentifier():
+        raise ValueError(f"a primitive's name must be an identifier, not {name!r}")
+    if name in BUILTIN:
+        raise ValueError(f"{name!r} is a built-in primitive; choose another name")
+    rules: tuple[Rule, ...] | Callable[..., Sequence[Any]] = partials
+    if variadic is not None:
+        if partials:
+            raise TypeError(f"primitive {name!r}: give one partial per argument or variadic=, not both")
+        rules = variadic
+    elif not partials:
+        raise TypeError(f"primitive {name!r} needs a partial derivative for each argument")
+    if not callable(fn) or not all(map(callable, partials)):
+        raise TypeError(f"primitive {name!r}: fn and the partials must be functions")
+    if variadic is None:
+        for what, function, count in [("fn", fn, len(partials)), *(("a partial", p, len(partials) + 1) for p in partials)]:
+            try:
+                inspect.signature(function).bind(*range(count))
+            except TypeError:
+                raise TypeError(f"primitive {name!r}: {what} must take {count} arguments for {len(partials)} partials") from None
+            except ValueError:
+                pass  # a C function that does not publish its signature
+    row = Primitive(name, fn, rules, domain, singular, convention, text, latex, precedence, gather)
+    TABLE[name] = row
+    return row
+
+
+BUILTIN: frozenset[str] = frozenset()
+_row = primitive
+
+# ---- functions on floats that Python's math module lacks -------------------------------------------------------------
+
+
+def _pow(a: float, b: float) -> float:
+    y = a**b
+    if isinstance(y, complex):
+        raise ValueError("a negative base with a fractional power is not real")
+    return y  # type: ignore[no-any-return]  # float ** float is typed Any, for the complex case refused above
+
+
+def _sign(x: float) -> float:
+    return math.copysign(1.0, x) if x < 0 or x > 0 else x
+
+
+def _sigmoid(x: float) -> float:
+    if x >= 0:
+        return 1.0 / (1.0 + math.exp(-x))
+    e = math.exp(x)  # never of a positive number, so it cannot overflow
+    return e / (1.0 + e)
+
+
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def _sum(*xs: float) -> float:
+    return functools.reduce(operator.add, xs, 0.0)  # the same on every version: builtin sum compensates from 3.12 on
+
+
+def _dot(*xs: float) -> float:
+    n = len(xs) // 2
+    return functools.reduce(operator.add, map(operator.mul, xs[:n], xs[n:]), 0.0)
+
+
+def _logsumexp(*xs: float) -> float:
+    top = max(xs)
+    if math.isinf(top):
+        return top
+    i = xs.index(top) if top == top else 0
+    return top + math.log1p(_sum(*(math.exp(x - top) for j, x in enumerate(xs) if j != i)))
+
+
+# ---- partials that take more than a line -----------------------------------------------------------------------------
+
+
+def _products_of_others(_y: Any, *xs: Any) -> list[Any]:
+    """For each x the product of the others, from running products on either side: right where some x is 0."""
+    before: list[Any] = [1]
+    for x in xs[:-1]:
+        before.append(before[-1] * x)
+    after: Any = 1
+    result = []
+    for x, left in zip(reversed(xs), reversed(before), strict=False):
+        result.append(left * after)
+        after = after * x
+    return result[::-1]
+
+
+def _first_equal(y: Any, *xs: Any) -> list[Any]:
+    """1 for the first x equal to ``y``, 0 for the others; if ``y`` is nan, Python's max and min chose the first."""
+    unclaimed: Any = 1
+    result = []
+    for x in xs:
+        result.append(where(x == y, unclaimed, 0))
+        unclaimed = where(x == y, 0, unclaimed)
+    return [result[0] + unclaimed, *result[1:]]
+
+
+def _pow_by_base(_y: Any, a: Any, b: Any) -> Any:
+    # b * a**(b-1), save that x**0 is constant: its slope at 0 is 0 and not 0 * 0**-1
+    return b * a ** where(a == 0, where(b == 0, 0, b - 1), b - 1)
+
+
+def _pow_by_exponent(y: Any, a: Any, _b: Any) -> Any:
+    return y * log(where(a == 0, 1, a))
+
+
+def _pair(ws: Sequence[Any], xs: Sequence[Any]) -> tuple[Any, ...]:
+    ws, xs = tuple(ws), tuple(xs)
+    if len(ws) != len(xs):
+        raise ValueError(f"dot needs two sequences of one length, not {len(ws)} and {len(xs)} numbers")
+    return (*ws, *xs)
+
+
+def _some(*xs: Any) -> tuple[Any, ...]:
+    """The arguments of ``max`` as Python takes them: several numbers, or one iterable of them."""
+    return xs if len(xs) > 1 or not hasattr(xs[0] if xs else None, "__iter__") else tuple(xs[0])
+
+
+# fmt: off
+# ---- arithmetic ------------------------------------------------------------------------------------------------------
+add      = _row("add", operator.add, lambda y, a, b: 1, lambda y, a, b: 1, text="%s + %s", latex="%s + %s", precedence=1)
+sub      = _row("sub", operator.sub, lambda y, a, b: 1, lambda y, a, b: -1, text="%s - %s", latex="%s - %s", precedence=1)
+mul      = _row("mul", operator.mul, lambda y, a, b: b, lambda y, a, b: a, text="%s * %s", latex=r"%s \cdot %s", precedence=2)
+div      = _row("div", operator.truediv, lambda y, a, b: 1 / b, lambda y, a, b: -y / b, singular=lambda a, b: b,
+                text="%s / %s", latex=r"\frac{%s}{%s}", precedence=2)
+neg      = _row("neg", operator.neg, lambda y, a: -1, text="-%s", latex="-%s", precedence=3)
+pos      = _row("pos", operator.pos, lambda y, a: 1, text="+%s", latex="%s", precedence=3)
+pow_     = _row("pow", _pow, _pow_by_base, _pow_by_exponent, domain=(POSITIVE, R),
+                convention="x**0 has slope 0, also at 0; 0**y has slope 0 by y; a negative base has no slope by the exponent",
+                text="%s ** %s", latex="{%s}^{%s}", precedence=4)
+mod      = _row("mod", operator.mod, lambda y, a, b: 1, lambda y, a, b: -(a // b), singular=lambda a, b: sin(math.pi * (a / b)),
+                convention="at a jump, the slope of the piece that Python's % returns", text="%s %% %s", latex=r"%s \bmod %s", precedence=2)
+floordiv = _row("floordiv", operator.floordiv, lambda y, a, b: 0, lambda y, a, b: 0, singular=lambda a, b: sin(math.pi * (a / b)),
+                convention="slope 0 everywhere, also at the jumps", text="%s // %s",
+                latex=r"\left\lfloor \frac{%s}{%s} \right\rfloor", precedence=2)
+
+# ---- pieces ----------------------------------------------------------------------------------------------------------
+where      = _row("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0,
+                  lambda y, c, a, b: where(c, 1, 0), lambda y, c, a, b: where(c, 0, 1),
+                  convention="nothing flows to the branch that was not taken, nor to the condition")
+sign       = _row("sign", _sign, lambda y, a: 0, singular=lambda a: a, convention="slope 0 everywhere; sign(0) = 0")
+abs_       = _row("abs", operator.abs, lambda y, a: sign(a), singular=lambda a: a, convention="slope 0 at 0",
+                  latex=r"\left| %s \right|")
+relu       = _row("relu", lambda x: 0.0 if x <= 0 else x, lambda y, a: where(a <= 0, 0, 1), singular=lambda a: a,
+                  convention="slope 0 at 0")
+leaky_relu = _row("leaky_relu", lambda x, slope: slope * x if x <= 0 else x, lambda y, a, slope: where(a <= 0, slope, 1),
+                  lambda y, a, slope: where(a <= 0, a, 0), singular=lambda a, slope: a, convention="at 0 the slope of the left side",
+                  gather=lambda x, slope=0.01: (x, slope))
+max_       = _row("max", lambda *xs: max(xs), variadic=_first_equal, gather=_some,
+                  singular=lambda *xs: _gap(max(xs), xs), convention="at a tie the first of the equal arguments has slope 1",
+                  latex=r"\max\left(%s\right)")
+min_       = _row("min", lambda *xs: min(xs), variadic=_first_equal, gather=_some,
+                  singular=lambda *xs: _gap(min(xs), xs), convention="at a tie the first of the equal arguments has slope 1",
+                  latex=r"\min\left(%s\right)")
+
+# ---- powers, exponentials, logarithms ----------------------------------------------------------------------------------
+exp   = _row("exp", math.exp, lambda y, a: y, latex="e^{%s}")
+expm1 = _row("expm1", math.expm1, lambda y, a: exp(a), latex="e^{%s} - 1", precedence=1)
+exp2  = _row("exp2", math.exp2, lambda y, a: y * math.log(2), latex="2^{%s}")
+log   = _row("log", math.log, lambda y, a: 1 / a, domain=(POSITIVE,), latex=r"\ln\left(%s\right)")
+log1p = _row("log1p", math.log1p, lambda y, a: 1 / (1 + a), domain=((-1.0, math.inf),), latex=r"\ln\left(1 + %s\right)")
+log2  = _row("log2", math.log2, lambda y, a: 1 / (a * math.log(2)), domain=(POSITIVE,), latex=r"\log_2\left(%s\right)")
+log10 = _row("log10", math.log10, lambda y, a: 1 / (a * math.log(10)), domain=(POSITIVE,), latex=r"\log_{10}\left(%s\right)")
+sqrt  = _row("sqrt", math.sqrt, lambda y, a: 0.5 / y, domain=(POSITIVE,), convention="infinite slope at 0: raises",
+             latex=r"\sqrt{%s}")
+cbrt  = _row("cbrt", math.cbrt, lambda y, a: 1 / (3 * y * y), singular=lambda a: a, convention="infinite slope at 0: raises",
+             latex=r"\sqrt[3]{%s}")
+hypot = _row("hypot", math.hypot, variadic=lambda y, *xs: [where(y == 0, 0, x / where(y == 0, 1, y)) for x in xs],
+             singular=math.hypot, convention="slope 0 at the origin")
+
+# ---- trigonometric, hyperbolic -----------------------------------------------------------------------------------------
+sin   = _row("sin", math.sin, lambda y, a: cos(a), latex=r"\sin\left(%s\right)")
+cos   = _row("cos", math.cos, lambda y, a: -sin(a), latex=r"\cos\left(%s\right)")
+tan   = _row("tan", math.tan, lambda y, a: 1 + y * y, singular=lambda a: cos(a), latex=r"\tan\left(%s\right)")
+asin  = _row("asin", math.asin, lambda y, a: 1 / sqrt((1 - a) * (1 + a)), domain=(UNIT,), latex=r"\arcsin\left(%s\right)")
+acos  = _row("acos", math.acos, lambda y, a: -1 / sqrt((1 - a) * (1 + a)), domain=(UNIT,), latex=r"\arccos\left(%s\right)")
+atan  = _row("atan", math.atan, lambda y, a: 1 / (1 + a * a), latex=r"\arctan\left(%s\right)")
+atan2 = _row("atan2", math.atan2, lambda y, a, b: b / hypot(a, b) / hypot(a, b), lambda y, a, b: -a / hypot(a, b) / hypot(a, b),
+             singular=lambda a, b: a if b <= 0 else 1.0, convention="no slope at the origin: raises")
+sinh  = _row("sinh", math.sinh, lambda y, a: cosh(a), latex=r"\sinh\left(%s\right)")
+cosh  = _row("cosh", math.cosh, lambda y, a: sinh(a), latex=r"\cosh\left(%s\right)")
+tanh  = _row("tanh", math.tanh, lambda y, a: 1 - y * y, latex=r"\tanh\left(%s\right)")
+asinh = _row("asinh", math.asinh, lambda y, a: 1 / hypot(1, a))
+acosh = _row("acosh", math.acosh, lambda y, a: 1 / (sqrt(a - 1) * sqrt(a + 1)), domain=((1.0, math.inf),))
+atanh = _row("atanh", math.atanh, lambda y, a: 1 / ((1 - a) * (1 + a)), domain=(UNIT,))
+
+# ---- special and neural ------------------------------------------------------------------------------------------------
+erf      = _row("erf", math.erf, lambda y, a: 2 / math.sqrt(math.pi) * exp(-a * a))
+erfc     = _row("erfc", math.erfc, lambda y, a: -2 / math.sqrt(math.pi) * exp(-a * a))
+sigmoid  = _row("sigmoid", _sigmoid, lambda y, a: y * (1 - y), latex=r"\sigma\left(%s\right)")
+softplus = _row("softplus", _softplus, lambda y, a: sigmoid(a))
+
+# ---- any number of arguments -------------------------------------------------------------------------------------------
+sum_      = _row("sum", _sum, variadic=lambda y, *xs: [1] * len(xs), gather=tuple)
+dot       = _row("dot", _dot, variadic=lambda y, *xs: [*xs[len(xs) // 2:], *xs[:len(xs) // 2]], gather=_pair)
+prod      = _row("prod", lambda *xs: math.prod(xs, start=1.0), variadic=_products_of_others, gather=tuple)
+logsumexp = _row("logsumexp", _logsumexp, variadic=lambda y, *xs: [exp(x - y) for x in xs], gather=tuple)
+# fmt: on
+
+BUILTIN = frozenset(TABLE)
+
+# What a derivative is that depends on nothing: a number without operands.  Not in the table, as it has no rule.
+CONSTANT = Primitive("constant", float, ())
+
+
+def _gap(best: float, xs: Sequence[float]) -> float:
+    """The distance from the best to the second best: 0 at a tie."""
+    gaps = sorted(abs(x - best) for x in xs)
+    return gaps[1] if len(gaps) > 1 else 1.0
+
+
+def softmax(xs: Sequence[Any]) -> list[Any]:
+    """exp(x) / sum(exp(xs)) for each x: a composition, so that its derivatives follow from the rows it is made of."""
+    xs = tuple(xs)
+    total = logsumexp(xs)
+    return [exp(x - total) for x in xs]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
 
-from .value import Value, _is_real, constant, push, recording, sweep, topological
+from .value import Value, _is_real, constant, freeze, push, recording, sweep, topological
 
 Function = Callable[..., Any]
 Argnums = int | tuple[int, ...]
@@ -45,7 +45,7 @@ def _reverse(order: list[Value], seeds: dict[Value, Any], inputs: list[Value], l
     """Adjoints of the inputs; the work is confined to the nodes that depend on them."""
     stop = set(inputs)
     active: set[Value] | None = None
-    if any(node.op is None and node not in stop for node in order):
+    if any(node not in stop and (node.op is None or node.op.arity == 0) for node in order):
         active = set(inputs)
         for node in order:
             if node not in stop and not active.isdisjoint(arg for arg in node.args if type(arg) is not float):
@@ -114,7 +114,7 @@ def _tightened(tree: Any) -> Any:
 
 
 def _stacked(shape: tuple[int, ...], trees: list[Any], like: Any) -> Any:
-    """Trees of one structure (that of ``like``), one for each entry of an array of this shape, as one tree of arrays."""
+    """Trees of the structure of ``like``, one for each entry of an array of this shape, as one tree of arrays."""
     if isinstance(like, dict):
         return {key: _stacked(shape, [tree[key] for tree in trees], item) for key, item in like.items()}
     if isinstance(like, list | tuple):
@@ -138,7 +138,9 @@ class _Run:
         chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
         for i in chosen:
             if not -len(args) <= i < len(args):
-                raise TypeError(f"argnums {i} is out of range: {_name(f)} was called with {len(args)} positional arguments")
+                raise TypeError(
+                    f"argnums {i} is out of range: {_name(f)} was called with {len(args)} positional arguments"
+                )
         self.inputs: list[Value] = []
         fresh = list(args)
         with recording(True):
@@ -148,11 +150,14 @@ class _Run:
         self.given = args[argnums] if isinstance(argnums, int) else tuple(args[i] for i in chosen)
         self.numbers = _numbers(self.result, f"the result of {_name(f)}")
         self.outputs = [number for number in self.numbers if isinstance(number, Value)]
-        own = set(self.inputs)
-        self.order = topological(*self.outputs, stop=own)
-        self.lift = any(node.op is not None for node in self.inputs) or any(
-            node.op is None and node not in own for node in self.order
-        )
+        self.order = topological(*self.outputs, stop=set(self.inputs))
+        self.lift = False
+        for node in self.inputs:
+            if node.op is None:
+                freeze(node)  # while f ran, transforms inside it had to see a leaf; nobody else differentiates by it
+            else:
+                self.lift = True
+        self.lift = self.lift or any(node.op is None for node in self.order)
 
     def _fresh(self, number: Any) -> Value:
         # a number that is a Value already gets a node of its own, so that the outer program's uses of it stay apart
@@ -199,7 +204,9 @@ def _seed(outputs: Iterable[Any], seeds: Iterable[Any]) -> dict[Value, Any]:
 def _matching(tree: Any, like: Any, what: str) -> list[Any]:
     numbers, wanted = _numbers(tree, what), _numbers(like, what)
     if len(numbers) != len(wanted):
-        raise TypeError(f"{what} must have the structure of what they go with: {len(wanted)} numbers, not {len(numbers)}")
+        raise TypeError(
+            f"{what} must have the structure of what they go with: {len(wanted)} numbers, not {len(numbers)}"
+        )
     return [number if isinstance(number, Value) else float(number) for number in numbers]
 
 

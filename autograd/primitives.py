@@ -83,7 +83,8 @@ class Primitive:
         """The call written out in plain text or LaTeX, for operands already written (and bracketed) as ``parts``."""
         template = self.latex if latex else self.text
         if not template:
-            template = rf"\operatorname{{{self.name}}}\left(%s\right)".replace("_", r"\_") if latex else f"{self.name}(%s)"
+            name = self.name.replace("_", r"\_")
+            template = rf"\operatorname{{{name}}}\left(%s\right)" if latex else f"{self.name}(%s)"
         return template % (parts if template.count("%s") == len(parts) else (", ".join(parts),))
 
     def __repr__(self) -> str:
@@ -145,11 +146,13 @@ def primitive(
     if not callable(fn) or not all(map(callable, partials)):
         raise TypeError(f"primitive {name!r}: fn and the partials must be functions")
     if variadic is None:
-        for what, function, count in [("fn", fn, len(partials)), *(("a partial", p, len(partials) + 1) for p in partials)]:
+        count = len(partials)
+        for what, function, takes in [("fn", fn, count), *(("a partial", rule, count + 1) for rule in partials)]:
             try:
-                inspect.signature(function).bind(*range(count))
+                inspect.signature(function).bind(*range(takes))
             except TypeError:
-                raise TypeError(f"primitive {name!r}: {what} must take {count} arguments for {len(partials)} partials") from None
+                remedy = f"{what} must take {takes} arguments, as there are {count} partials"
+                raise TypeError(f"primitive {name!r}: {remedy}") from None
             except ValueError:
                 pass  # a C function that does not publish its signature
     row = Primitive(name, fn, rules, domain, singular, convention, text, latex, precedence, gather)
@@ -249,66 +252,85 @@ def _some(*xs: Any) -> tuple[Any, ...]:
     return xs if len(xs) > 1 or not hasattr(xs[0] if xs else None, "__iter__") else tuple(xs[0])
 
 
+# ---- the table -------------------------------------------------------------------------------------------------------
+
+sin: Primitive  # rows that others refer to before they are stated
+cos: Primitive
+cosh: Primitive
+where: Primitive
+
 # fmt: off
 # ---- arithmetic ------------------------------------------------------------------------------------------------------
-add      = _row("add", operator.add, lambda y, a, b: 1, lambda y, a, b: 1, text="%s + %s", latex="%s + %s", precedence=1)
-sub      = _row("sub", operator.sub, lambda y, a, b: 1, lambda y, a, b: -1, text="%s - %s", latex="%s - %s", precedence=1)
-mul      = _row("mul", operator.mul, lambda y, a, b: b, lambda y, a, b: a, text="%s * %s", latex=r"%s \cdot %s", precedence=2)
+add      = _row("add", operator.add, lambda y, a, b: 1, lambda y, a, b: 1,
+                text="%s + %s", latex="%s + %s", precedence=1)
+sub      = _row("sub", operator.sub, lambda y, a, b: 1, lambda y, a, b: -1,
+                text="%s - %s", latex="%s - %s", precedence=1)
+mul      = _row("mul", operator.mul, lambda y, a, b: b, lambda y, a, b: a,
+                text="%s * %s", latex=r"%s \cdot %s", precedence=2)
 div      = _row("div", operator.truediv, lambda y, a, b: 1 / b, lambda y, a, b: -y / b, singular=lambda a, b: b,
                 text="%s / %s", latex=r"\frac{%s}{%s}", precedence=2)
 neg      = _row("neg", operator.neg, lambda y, a: -1, text="-%s", latex="-%s", precedence=3)
 pos      = _row("pos", operator.pos, lambda y, a: 1, text="+%s", latex="%s", precedence=3)
 pow_     = _row("pow", _pow, _pow_by_base, _pow_by_exponent, domain=(POSITIVE, R),
-                convention="x**0 has slope 0, also at 0; 0**y has slope 0 by y; a negative base has no slope by the exponent",
+                convention="x**0 has slope 0, also at 0; 0**y has slope 0 by y; "
+                           "a negative base has no slope by the exponent: raises",
                 text="%s ** %s", latex="{%s}^{%s}", precedence=4)
-mod      = _row("mod", operator.mod, lambda y, a, b: 1, lambda y, a, b: -(a // b), singular=lambda a, b: sin(math.pi * (a / b)),
-                convention="at a jump, the slope of the piece that Python's % returns", text="%s %% %s", latex=r"%s \bmod %s", precedence=2)
-floordiv = _row("floordiv", operator.floordiv, lambda y, a, b: 0, lambda y, a, b: 0, singular=lambda a, b: sin(math.pi * (a / b)),
-                convention="slope 0 everywhere, also at the jumps", text="%s // %s",
-                latex=r"\left\lfloor \frac{%s}{%s} \right\rfloor", precedence=2)
+mod      = _row("mod", operator.mod, lambda y, a, b: 1, lambda y, a, b: -(a // b),
+                singular=lambda a, b: sin(math.pi * (a / b)),
+                convention="at a jump, the slope of the piece that Python's % returns",
+                text="%s %% %s", latex=r"%s \bmod %s", precedence=2)
+floordiv = _row("floordiv", operator.floordiv, lambda y, a, b: 0, lambda y, a, b: 0,
+                singular=lambda a, b: sin(math.pi * (a / b)), convention="slope 0 everywhere, also at the jumps",
+                text="%s // %s", latex=r"\left\lfloor \frac{%s}{%s} \right\rfloor", precedence=2)
 
 # ---- pieces ----------------------------------------------------------------------------------------------------------
-where      = _row("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0,
-                  lambda y, c, a, b: where(c, 1, 0), lambda y, c, a, b: where(c, 0, 1),
+where      = _row("where", lambda c, a, b: a if c else b,
+                  lambda y, c, a, b: 0, lambda y, c, a, b: where(c, 1, 0), lambda y, c, a, b: where(c, 0, 1),
                   convention="nothing flows to the branch that was not taken, nor to the condition")
 sign       = _row("sign", _sign, lambda y, a: 0, singular=lambda a: a, convention="slope 0 everywhere; sign(0) = 0")
 abs_       = _row("abs", operator.abs, lambda y, a: sign(a), singular=lambda a: a, convention="slope 0 at 0",
                   latex=r"\left| %s \right|")
 relu       = _row("relu", lambda x: 0.0 if x <= 0 else x, lambda y, a: where(a <= 0, 0, 1), singular=lambda a: a,
                   convention="slope 0 at 0")
-leaky_relu = _row("leaky_relu", lambda x, slope: slope * x if x <= 0 else x, lambda y, a, slope: where(a <= 0, slope, 1),
-                  lambda y, a, slope: where(a <= 0, a, 0), singular=lambda a, slope: a, convention="at 0 the slope of the left side",
+leaky_relu = _row("leaky_relu", lambda x, slope: slope * x if x <= 0 else x,
+                  lambda y, a, slope: where(a <= 0, slope, 1), lambda y, a, slope: where(a <= 0, a, 0),
+                  singular=lambda a, slope: a, convention="at 0 the slope of the left side",
                   gather=lambda x, slope=0.01: (x, slope))
 max_       = _row("max", lambda *xs: max(xs), variadic=_first_equal, gather=_some,
-                  singular=lambda *xs: _gap(max(xs), xs), convention="at a tie the first of the equal arguments has slope 1",
-                  latex=r"\max\left(%s\right)")
+                  singular=lambda *xs: _gap(max(xs), xs),
+                  convention="at a tie the first of the equal arguments has slope 1", latex=r"\max\left(%s\right)")
 min_       = _row("min", lambda *xs: min(xs), variadic=_first_equal, gather=_some,
-                  singular=lambda *xs: _gap(min(xs), xs), convention="at a tie the first of the equal arguments has slope 1",
-                  latex=r"\min\left(%s\right)")
+                  singular=lambda *xs: _gap(min(xs), xs),
+                  convention="at a tie the first of the equal arguments has slope 1", latex=r"\min\left(%s\right)")
 
-# ---- powers, exponentials, logarithms ----------------------------------------------------------------------------------
+# ---- powers, exponentials, logarithms --------------------------------------------------------------------------------
 exp   = _row("exp", math.exp, lambda y, a: y, latex="e^{%s}")
 expm1 = _row("expm1", math.expm1, lambda y, a: exp(a), latex="e^{%s} - 1", precedence=1)
 exp2  = _row("exp2", math.exp2, lambda y, a: y * math.log(2), latex="2^{%s}")
 log   = _row("log", math.log, lambda y, a: 1 / a, domain=(POSITIVE,), latex=r"\ln\left(%s\right)")
-log1p = _row("log1p", math.log1p, lambda y, a: 1 / (1 + a), domain=((-1.0, math.inf),), latex=r"\ln\left(1 + %s\right)")
+log1p = _row("log1p", math.log1p, lambda y, a: 1 / (1 + a), domain=((-1.0, math.inf),),
+             latex=r"\ln\left(1 + %s\right)")
 log2  = _row("log2", math.log2, lambda y, a: 1 / (a * math.log(2)), domain=(POSITIVE,), latex=r"\log_2\left(%s\right)")
-log10 = _row("log10", math.log10, lambda y, a: 1 / (a * math.log(10)), domain=(POSITIVE,), latex=r"\log_{10}\left(%s\right)")
+log10 = _row("log10", math.log10, lambda y, a: 1 / (a * math.log(10)), domain=(POSITIVE,),
+             latex=r"\log_{10}\left(%s\right)")
 sqrt  = _row("sqrt", math.sqrt, lambda y, a: 0.5 / y, domain=(POSITIVE,), convention="infinite slope at 0: raises",
              latex=r"\sqrt{%s}")
-cbrt  = _row("cbrt", math.cbrt, lambda y, a: 1 / (3 * y * y), singular=lambda a: a, convention="infinite slope at 0: raises",
-             latex=r"\sqrt[3]{%s}")
+cbrt  = _row("cbrt", math.cbrt, lambda y, a: 1 / (3 * y * y), singular=lambda a: a,
+             convention="infinite slope at 0: raises", latex=r"\sqrt[3]{%s}")
 hypot = _row("hypot", math.hypot, variadic=lambda y, *xs: [where(y == 0, 0, x / where(y == 0, 1, y)) for x in xs],
              singular=math.hypot, convention="slope 0 at the origin")
 
-# ---- trigonometric, hyperbolic -----------------------------------------------------------------------------------------
+# ---- trigonometric, hyperbolic ---------------------------------------------------------------------------------------
 sin   = _row("sin", math.sin, lambda y, a: cos(a), latex=r"\sin\left(%s\right)")
 cos   = _row("cos", math.cos, lambda y, a: -sin(a), latex=r"\cos\left(%s\right)")
 tan   = _row("tan", math.tan, lambda y, a: 1 + y * y, singular=lambda a: cos(a), latex=r"\tan\left(%s\right)")
-asin  = _row("asin", math.asin, lambda y, a: 1 / sqrt((1 - a) * (1 + a)), domain=(UNIT,), latex=r"\arcsin\left(%s\right)")
-acos  = _row("acos", math.acos, lambda y, a: -1 / sqrt((1 - a) * (1 + a)), domain=(UNIT,), latex=r"\arccos\left(%s\right)")
+asin  = _row("asin", math.asin, lambda y, a: 1 / sqrt((1 - a) * (1 + a)), domain=(UNIT,),
+             latex=r"\arcsin\left(%s\right)")
+acos  = _row("acos", math.acos, lambda y, a: -1 / sqrt((1 - a) * (1 + a)), domain=(UNIT,),
+             latex=r"\arccos\left(%s\right)")
 atan  = _row("atan", math.atan, lambda y, a: 1 / (1 + a * a), latex=r"\arctan\left(%s\right)")
-atan2 = _row("atan2", math.atan2, lambda y, a, b: b / hypot(a, b) / hypot(a, b), lambda y, a, b: -a / hypot(a, b) / hypot(a, b),
+atan2 = _row("atan2", math.atan2,
+             lambda y, a, b: b / hypot(a, b) / hypot(a, b), lambda y, a, b: -a / hypot(a, b) / hypot(a, b),
              singular=lambda a, b: a if b <= 0 else 1.0, convention="no slope at the origin: raises")
 sinh  = _row("sinh", math.sinh, lambda y, a: cosh(a), latex=r"\sinh\left(%s\right)")
 cosh  = _row("cosh", math.cosh, lambda y, a: sinh(a), latex=r"\cosh\left(%s\right)")
@@ -317,13 +339,13 @@ asinh = _row("asinh", math.asinh, lambda y, a: 1 / hypot(1, a))
 acosh = _row("acosh", math.acosh, lambda y, a: 1 / (sqrt(a - 1) * sqrt(a + 1)), domain=((1.0, math.inf),))
 atanh = _row("atanh", math.atanh, lambda y, a: 1 / ((1 - a) * (1 + a)), domain=(UNIT,))
 
-# ---- special and neural ------------------------------------------------------------------------------------------------
+# ---- special and neural ----------------------------------------------------------------------------------------------
 erf      = _row("erf", math.erf, lambda y, a: 2 / math.sqrt(math.pi) * exp(-a * a))
 erfc     = _row("erfc", math.erfc, lambda y, a: -2 / math.sqrt(math.pi) * exp(-a * a))
 sigmoid  = _row("sigmoid", _sigmoid, lambda y, a: y * (1 - y), latex=r"\sigma\left(%s\right)")
 softplus = _row("softplus", _softplus, lambda y, a: sigmoid(a))
 
-# ---- any number of arguments -------------------------------------------------------------------------------------------
+# ---- any number of arguments -----------------------------------------------------------------------------------------
 sum_      = _row("sum", _sum, variadic=lambda y, *xs: [1] * len(xs), gather=tuple)
 dot       = _row("dot", _dot, variadic=lambda y, *xs: [*xs[len(xs) // 2:], *xs[:len(xs) // 2]], gather=_pair)
 prod      = _row("prod", lambda *xs: math.prod(xs, start=1.0), variadic=_products_of_others, gather=tuple)
@@ -332,7 +354,8 @@ logsumexp = _row("logsumexp", _logsumexp, variadic=lambda y, *xs: [exp(x - y) fo
 
 BUILTIN = frozenset(TABLE)
 
-# What a derivative is that depends on nothing: a number without operands.  Not in the table, as it has no rule.
+# A number that depends on nothing and is no leaf to differentiate by, such as the derivative of 2 * x.  Not in the
+# table, as it has no rule.
 CONSTANT = Primitive("constant", float, ())
 
 

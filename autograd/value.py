@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from numbers import Real
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 from . import primitives as rows
 from .primitives import Primitive
@@ -62,14 +62,7 @@ class Value:
     label: str
 
     def __init__(self, data: Any, label: str = "") -> None:
-        number = _number(data)
-        if number is None:
-            remedy = "a Value already is one: use it as it is, or .detach() for a copy without its history"
-            raise TypeError(
-                f"Value takes a real number, not {type(data).__name__} {data!r}"
-                + (f"; {remedy}" if isinstance(data, Value) else "")
-            )
-        self._data = number
+        self._data = _required(data, "Value")
         self.grad = None
         self.label = label
         self._row = self._a = self._b = self._xa = self._xb = None
@@ -87,7 +80,9 @@ class Value:
             )
         number = _number(data)
         if number is None:
-            raise TypeError(f"data takes a real number, not {type(data).__name__} {data!r}; for a Value, give its .data")
+            raise TypeError(
+                f"data takes a real number, not {type(data).__name__} {data!r}; for a Value, give its .data"
+            )
         self._data = number
 
     @property
@@ -108,11 +103,8 @@ class Value:
         does not change them.  Takes time linear in the number of operations, at any depth.  If a derivative does not
         exist (sqrt at 0), raises ZeroDivisionError, ValueError or OverflowError and leaves every ``.grad`` as it was.
         """
-        seed = _number(grad)
-        if seed is None:
-            raise TypeError(f"backward takes a real number, not {type(grad).__name__} {grad!r}")
         order = topological(self)
-        adjoints = sweep(order, {self: seed})
+        adjoints = sweep(order, {self: _required(grad, "backward")})
         for node in order:
             g = adjoints.get(node, 0.0)
             node.grad = node.grad + g if node._row is None and node.grad is not None else g
@@ -180,7 +172,7 @@ class Value:
     def __abs__(self) -> Value:
         return _unary(rows.abs_, self)
 
-    # ---- comparisons are those of the data; identity is what hash and dict keys go by ------------------------------------
+    # ---- comparisons are those of the data; identity is what hash and dict keys go by --------------------------------
 
     def __eq__(self, other: object) -> bool:
         return _compare(operator.eq, self, other)
@@ -205,7 +197,7 @@ class Value:
     def __bool__(self) -> bool:
         return self._data != 0.0
 
-    # ---- nothing drops a gradient in silence ---------------------------------------------------------------------------
+    # ---- nothing drops a gradient in silence -------------------------------------------------------------------------
 
     def __float__(self) -> NoReturn:
         raise TypeError(
@@ -218,7 +210,7 @@ class Value:
     def __round__(self, ndigits: int | None = None) -> NoReturn:
         self.__float__()
 
-    # ---- looks, copies -------------------------------------------------------------------------------------------------
+    # ---- looks, copies -----------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
         grad = "" if self.grad is None else f", grad={self.grad!r}"
@@ -259,7 +251,7 @@ class Value:
         if attributes:
             self.__dict__.update(attributes)
 
-    # ---- a method for each row of one argument (NumPy's ufuncs call them by these names) ---------------------------------
+    # ---- a method for each row of one argument (NumPy's ufuncs call them by these names) -----------------------------
 
     def exp(self) -> Value:
         return _unary(rows.exp, self)
@@ -364,11 +356,19 @@ def _is_real(x: Any) -> bool:
     return isinstance(x, Real) or (type(x).__module__ == "numpy" and type(x).__name__ in ("bool", "bool_"))
 
 
+def _required(x: Any, what: str) -> float:
+    number = _number(x)
+    if number is None:
+        remedy = "; a Value already has a history: use it as it is, or its .data" if isinstance(x, Value) else ""
+        raise TypeError(f"{what} takes a real number, not {type(x).__name__} {x!r}{remedy}")
+    return number
+
+
 def _compare(relation: Callable[[Any, Any], Any], value: Value, other: Any) -> bool:
     if isinstance(other, Value):
         other = other._data
     elif not _is_real(other):
-        return NotImplemented
+        return NotImplemented  # type: ignore[no-any-return]  # as the protocol of comparisons has it
     return bool(relation(value._data, other))
 
 
@@ -376,14 +376,14 @@ def _apply(row: Primitive, args: tuple[Any, ...]) -> Value:
     """The node ``row(*args)``.  Raises TypeError for a wrong number of arguments, or one that is not a real number."""
     if row.arity is not None and len(args) != row.arity:
         raise TypeError(f"{row} takes {row.arity} argument{'s' * (row.arity != 1)}, not {len(args)}")
-    operands = [arg if isinstance(arg, Value) else _number(arg) for arg in args]
+    operands: list[Any] = [arg if isinstance(arg, Value) else _number(arg) for arg in args]
     for arg, operand in zip(args, operands, strict=True):
         if operand is None:
             raise TypeError(f"{row} takes real numbers and Values, not {type(arg).__name__} {arg!r}")
     if row.arity == 1:
         return _unary(row, operands[0])
     if row.arity == 2:
-        return _binary(row, *operands)
+        return _binary(row, operands[0], operands[1])
     xs = tuple([operand._data if isinstance(operand, Value) else operand for operand in operands])
     try:
         y = row.fn(*xs)
@@ -403,18 +403,20 @@ def _unary(row: Primitive, a: Value) -> Value:
 
 def _binary(row: Primitive, a: Any, b: Any) -> Value:
     """The node of an operator, or NotImplemented if an operand is not a real number."""
+    xa: Any
+    xb: Any
     if type(a) is Value or isinstance(a, Value):
         xa = a._data
     else:
         a = xa = _number(a)
         if a is None:
-            return NotImplemented
+            return NotImplemented  # type: ignore[no-any-return]  # as the protocol of operators has it
     if type(b) is Value or isinstance(b, Value):
         xb = b._data
     else:
         b = xb = _number(b)
         if b is None:
-            return NotImplemented
+            return NotImplemented  # type: ignore[no-any-return]  # as above
     try:
         y = row.fn(xa, xb)
     except _ERRORS as error:
@@ -427,7 +429,7 @@ _new = Value.__new__
 
 def _node(row: Primitive, y: float, a: Any, b: Any, xa: Any, xb: Any) -> Value:
     node = _new(Value)
-    node._data = y if type(y) is float else _result(row, y)
+    node._data = y if type(y) is float else _required(y, f"the result of {row}")
     node.grad = None
     node.label = ""
     if _paused and _recording.get() is False:
@@ -442,21 +444,21 @@ def _node(row: Primitive, y: float, a: Any, b: Any, xa: Any, xb: Any) -> Value:
     return node
 
 
+def freeze(leaf: Value) -> Value:
+    """Make a leaf a constant: a node without operands that nobody differentiates by (see ``rows.CONSTANT``)."""
+    leaf._row, leaf._a, leaf._xa = rows.CONSTANT, (), ()
+    return leaf
+
+
 def constant(number: Any) -> Value:
-    """A Value that depends on nothing and that nobody can differentiate by: a derivative that is a plain number."""
-    return _node(rows.CONSTANT, float(number), (), None, (), None)
-
-
-def _result(row: Primitive, y: Any) -> float:
-    number = _number(y)
-    if number is None:
-        raise TypeError(f"{row} must give a real number, not {type(y).__name__} {y!r}")
-    return number
+    """A Value that depends on nothing and is no leaf."""
+    return freeze(Value(number))
 
 
 def _explained(error: Exception, row: Primitive, operands: Any, xs: Any, by: int | None = None) -> Exception:
     """The same error, with a message that names the operation, its operands and what to do."""
-    named = [f"{a.label}={x!r}" if isinstance(a, Value) and a.label else repr(x) for a, x in zip(operands, xs, strict=True)]
+    labels = [arg.label if isinstance(arg, Value) else "" for arg in operands]
+    named = [f"{label}={x!r}" if label else repr(x) for label, x in zip(labels, xs, strict=True)]
     call = f"{row}({', '.join(named)})"
     kind = next(kind for kind in _ERRORS if isinstance(error, kind))
     if by is not None:
@@ -564,7 +566,8 @@ def edges(node: Value, active: Container[Value] | None = None, lift: bool = Fals
     y, xa, xb = (node, a, b) if lift else (node._data, node._xa, node._xb)
     if lift:
         _check_unchanged(node)
-    rules, arity, by = row.partials, row.arity, 0
+    arity, by = row.arity, 0
+    rules: Any = row.partials
     result: list[tuple[Value, Any]] = []
     try:
         if arity == 2:
@@ -581,7 +584,7 @@ def edges(node: Value, active: Container[Value] | None = None, lift: bool = Fals
                 if type(arg) is not float and (active is None or arg in active):
                     result.append((arg, partial))
         else:
-            for by, arg in enumerate(a):  # noqa: B007  # the handler below reads it
+            for by, arg in enumerate(a):  # the handler below reads `by`
                 if type(arg) is not float and (active is None or arg in active):
                     result.append((arg, rules[by](y, *xa)))
     except _ERRORS as error:
@@ -610,7 +613,11 @@ def _add(into: dict[Value, Any], node: Value, factor: Any, partial: Any) -> None
 
 
 def sweep(
-    order: list[Value], seeds: dict[Value, Any], stop: Container[Value] = (), active: Container[Value] | None = None, lift: bool = False
+    order: list[Value],
+    seeds: dict[Value, Any],
+    stop: Container[Value] = (),
+    active: Container[Value] | None = None,
+    lift: bool = False,
 ) -> dict[Value, Any]:
     """Reverse mode: the adjoint of every node that the seeds reach, by one pass from outputs to inputs.
 

@@ -1,0 +1,21 @@
+"""What all tests share: the hypothesis profile, and a table that every test finds as it was."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from autograd.primitives import TABLE
+
+settings.register_profile("default", deadline=None)  # a shared machine stalls now and then: no test is about time
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(autouse=True)
+def _table_restored() -> Iterator[None]:
+    before = dict(TABLE)
+    yield
+    TABLE.clear()
+    TABLE.update(before)

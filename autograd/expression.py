@@ -7,7 +7,8 @@ Python code is made of it, and nothing of it is executed but the functions of ``
 * ``+ - * / // % **``, signs and brackets;
 * calls of the table's functions as ``autograd.math`` has them, among them ``log(x, base)``; ``sum``, ``prod``, ``min``,
   ``max`` and ``logsumexp`` take numbers or one list of them, ``dot([a, b], [c, d])`` takes two lists;
-* ``where(condition, a, b)``, whose condition may be a comparison: ``where(0 < x <= 1, x, 0)``.
+* ``where(condition, a, b)``, whose condition may be a comparison: ``where(0 < x <= 1, x, 0)``; both branches are
+  computed, so both must have a value.
 
 All numbers are floats, as in a Value.
 """
@@ -21,7 +22,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, NoReturn
+from typing import Any
 
 from . import math as functions
 from .primitives import Primitive
@@ -52,6 +53,7 @@ _RELATIONS: dict[type[ast.AST], Function] = {
     ast.NotEq: operator.ne,
 }
 _PUNCTUATION = frozenset("+-*/%<>=!.,()[] ")
+_ALLOWED = "numbers, names, operators and calls of functions are"
 _HINTS = {
     "^": "a power is written **",
     ast.Attribute: "there are no attributes",
@@ -75,7 +77,7 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True)
 class Expression:
-    """A formula as a function of its variables, in the order of ``names``: floats in, a float out; a Value in, a Value out.
+    """A formula as a function of its variables, in the order of ``names``: of floats a float, of Values a Value.
 
     ``steps`` is the formula in postfix order: a float is a constant, a str the name of a variable, and a pair
     ``(function, n)`` replaces the last n results by the function's value.
@@ -142,7 +144,7 @@ def parse(text: str, names: Iterable[str]) -> Expression:
             steps.append(step)
             continue
         if depth > MAX_DEPTH:
-            source.fail(node, f"nested deeper than {MAX_DEPTH} levels; for a long sum write sum(a, b, ...)")
+            raise source.refused(node, f"nested deeper than {MAX_DEPTH} levels; for a long sum write sum(a, b, ...)")
         step, operands = source.read(node)
         stack.append((node, depth, step))
         stack.extend((operand, depth + 1, None) for operand in reversed(operands))
@@ -167,18 +169,18 @@ class _Source:
             raise ExpressionError(1, "the expression is empty")
         for i, char in enumerate(self.code):
             if char not in _PUNCTUATION and not f"_{char}".isidentifier():
-                hint = _HINTS.get(char, "only numbers, names, operators, brackets and commas are")
-                raise ExpressionError(self.indent + i + 1, f"the character {ascii(char)} is not allowed: {hint}")
+                hint = _HINTS.get(char, _ALLOWED)
+                raise ExpressionError(self.indent + i + 1, f"the character {char!a} is not allowed: {hint}")
         digits = re.search(r"[\d_]{400}", self.code)  # more than a float can hold, and slow to convert
         if digits:
             raise ExpressionError(self.indent + digits.start() + 1, "a number of too many digits")
-
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # such as for "1if": refused like any other error of syntax
                 return ast.parse(self.code, mode="eval").body
         except SyntaxError as error:
-            column = min(max(error.offset or 1, 1), len(self.code) + 1)
+            end = len(self.code.rstrip()) + 1
+            column = min(error.offset or end, end)  # offset 0 stands for the end
             # the first sentence: what may follow is advice on Python
             raise ExpressionError(self.indent + column, (error.msg or "invalid syntax").split(". ")[0]) from None
         except (RecursionError, MemoryError):
@@ -198,13 +200,13 @@ class _Source:
             case ast.Compare(left=left, ops=ops, comparators=others) if node in self.conditions:
                 if all(type(op) in _RELATIONS for op in ops):
                     return (_chain([_RELATIONS[type(op)] for op in ops]), 1 + len(others)), [left, *others]
-                self.fail(node, "is not allowed: conditions compare with < <= > >= == !=")
+                raise self.refused(node, "is not allowed: conditions compare with < <= > >= == !=")
             case ast.Call(func=ast.Name(id=name)):
                 return self.call(node, name)
             case ast.Call():
-                self.fail(node.func, "is not allowed: only functions are called, by their names")
-        hint = _HINTS.get(type(node), "see the list of functions and operators with --help")
-        self.fail(node, f"is not allowed: {hint}")
+                raise self.refused(node.func, "is not allowed: only functions are called, by their names")
+        hint = _HINTS.get(type(node), _ALLOWED)
+        raise self.refused(node, f"is not allowed: {hint}")
 
     def name(self, node: ast.expr, name: str) -> float | str:
         if name in self.names:
@@ -212,30 +214,30 @@ class _Source:
         if name in _CONSTANTS:
             return _CONSTANTS[name]
         if name in FUNCTIONS:
-            self.fail(node, f"is a function: write {name}(...), or give a variable of that name: {name}=1.0")
-        self.fail(node, f"is not known: give it a value, as in {name}=1.0")
+            raise self.refused(node, f"is a function: write {name}(...), or give a variable of that name: {name}=1.0")
+        raise self.refused(node, f"is not known: give it a value, as in {name}=1.0")
 
     def call(self, node: ast.Call, name: str) -> tuple[tuple[Function, int], list[ast.expr]]:
         if name not in FUNCTIONS:
             from difflib import get_close_matches
 
             close = get_close_matches(name, FUNCTIONS, 1)
-            hint = f"did you mean {close[0]}?" if close else "see the list of functions with --help"
-            self.fail(node.func, f"is not a function here: {hint}")
+            hint = f"did you mean {close[0]}?" if close else "the functions are those of autograd.math"
+            raise self.refused(node.func, f"is not a function here: {hint}")
         if node.keywords:
-            self.fail(node, "has a keyword argument: give the arguments in order")
+            raise self.refused(node, "has a keyword argument: give the arguments in order")
         function, least, most = FUNCTIONS[name]
         args = node.args
         if name == "dot":
             rows = [arg.elts for arg in args if isinstance(arg, ast.List)]
             if len(args) != 2 or len(rows) != 2 or len(rows[0]) != len(rows[1]) or not rows[0]:
-                self.fail(node, "must be given two lists of one length, as in dot([a, b], [c, d])")
+                raise self.refused(node, "must be given two lists of one length, as in dot([a, b], [c, d])")
             args = [*rows[0], *rows[1]]
         elif name in _OF_LISTS and len(args) == 1 and isinstance(args[0], ast.List):
             args = args[0].elts
         if not least <= len(args) <= most:
             wanted = f"{least}" if least == most else f"{least} or more" if most > 2 else f"{least} or {most}"
-            self.fail(node, f"has {len(args)} argument{'s' * (len(args) != 1)}: {name} takes {wanted}")
+            raise self.refused(node, f"has {len(args)} argument{'s' * (len(args) != 1)}: {name} takes {wanted}")
         if name == "where":
             self.conditions.add(args[0])
         return (function, len(args)), list(args)
@@ -253,16 +255,16 @@ class _Source:
         except OverflowError:
             number = float("inf")
         except (ValueError, ZeroDivisionError) as error:
-            self.fail(node, f"has no value: {error}")
+            raise self.refused(node, f"has no value: {error}") from None
         if not isfinite(number):
-            self.fail(node, "is too large for a float")
+            raise self.refused(node, "is too large for a float")
         return number
 
-    def fail(self, node: ast.expr, reason: str) -> NoReturn:
+    def refused(self, node: ast.expr, reason: str) -> ExpressionError:
         code = self.code.encode()  # the tree counts in bytes of UTF-8
         fragment = code[node.col_offset : node.end_col_offset].decode()
         shown = fragment if len(fragment) <= 40 else f"{fragment[:37]}..."
-        raise ExpressionError(self.indent + len(code[: node.col_offset].decode()) + 1, f"{shown!r} {reason}") from None
+        return ExpressionError(self.indent + len(code[: node.col_offset].decode()) + 1, f"{shown!r} {reason}")
 
 
 def _chain(relations: list[Function]) -> Function:
@@ -276,18 +278,18 @@ _OF_LISTS = frozenset(["sum", "prod", "min", "max", "logsumexp"])
 
 
 def _functions() -> dict[str, tuple[Function, int, int]]:
+    rows = {name: getattr(functions, name) for name in functions.__all__}
     table: dict[str, tuple[Function, int, int]] = {
-        "log": (functions.log, 1, 2),
-        "leaky_relu": (functions.leaky_relu, 1, 2),
+        name: (row, row.arity or 1, row.arity or MAX_LENGTH)
+        for name, row in rows.items()
+        if isinstance(row, Primitive)  # leaves out the constants, and softmax, which gives several numbers
     }
-    for name in functions.__all__:
-        row = getattr(functions, name)
-        if isinstance(row, Primitive) and name not in table:
-            table[name] = (row, row.arity or 1, row.arity or MAX_LENGTH)
-    for name in _OF_LISTS:
-        table[name] = (_of_list(table[name][0]), 1, MAX_LENGTH)
-    table["dot"] = (_halves, 2, MAX_LENGTH)
-    return table
+    table |= {name: (_of_list(rows[name]), 1, MAX_LENGTH) for name in _OF_LISTS}
+    return table | {
+        "dot": (_halves, 2, MAX_LENGTH),
+        "leaky_relu": (functions.leaky_relu, 1, 2),
+        "log": (functions.log, 1, 2),
+    }
 
 
 def _of_list(row: Function) -> Function:

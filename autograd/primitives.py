@@ -59,7 +59,7 @@ class Primitive:
     @property
     def symbol(self) -> str:
         """What stands between or before the operands: ``+`` for ``%s + %s``, else the name."""
-        return self.text.replace("%s", "").strip() if self.text else self.name
+        return self.text.replace("%s", "").replace("%%", "%").strip() if self.text else self.name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's value: a float for numbers; for anything that records (a Value), whatever its type makes."""
@@ -95,6 +95,25 @@ class Primitive:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (lookup, (self.name,))
+
+
+@dataclass(frozen=True, slots=True)
+class Elementwise:
+    """The partials of a row whose arguments come in equal runs (dot: weights, then inputs), one rule for each run.
+
+    A partial depends on the output and on the arguments at its own place in the runs only: ``rule(y, *place)``.
+    """
+
+    rules: tuple[Rule, ...]
+
+    def __call__(self, y: Any, *xs: Any) -> list[Any]:
+        n = len(xs) // len(self.rules)
+        places = list(zip(*(xs[start : start + n] for start in range(0, len(xs), n or 1)), strict=True))
+        return [rule(y, *place) for rule in self.rules for place in places]
+
+
+def _each(*rules: Rule) -> Elementwise:
+    return Elementwise(rules)
 
 
 def lookup(name: str) -> Primitive:
@@ -317,7 +336,7 @@ sqrt  = _row("sqrt", math.sqrt, lambda y, a: 0.5 / y, domain=(POSITIVE,), conven
              latex=r"\sqrt{%s}")
 cbrt  = _row("cbrt", math.cbrt, lambda y, a: 1 / (3 * y * y), singular=lambda a: a,
              convention="infinite slope at 0: raises", latex=r"\sqrt[3]{%s}")
-hypot = _row("hypot", math.hypot, variadic=lambda y, *xs: [where(y == 0, 0, x / where(y == 0, 1, y)) for x in xs],
+hypot = _row("hypot", math.hypot, variadic=_each(lambda y, x: where(y == 0, 0, x / where(y == 0, 1, y))),
              singular=math.hypot, convention="slope 0 at the origin")
 
 # ---- trigonometric, hyperbolic ---------------------------------------------------------------------------------------
@@ -346,10 +365,10 @@ sigmoid  = _row("sigmoid", _sigmoid, lambda y, a: y * (1 - y), latex=r"\sigma\le
 softplus = _row("softplus", _softplus, lambda y, a: sigmoid(a))
 
 # ---- any number of arguments -----------------------------------------------------------------------------------------
-sum_      = _row("sum", _sum, variadic=lambda y, *xs: [1] * len(xs), gather=tuple)
-dot       = _row("dot", _dot, variadic=lambda y, *xs: [*xs[len(xs) // 2:], *xs[:len(xs) // 2]], gather=_pair)
+sum_      = _row("sum", _sum, variadic=_each(lambda y, x: 1), gather=tuple)
+dot       = _row("dot", _dot, variadic=_each(lambda y, w, x: x, lambda y, w, x: w), gather=_pair)
 prod      = _row("prod", lambda *xs: math.prod(xs, start=1.0), variadic=_products_of_others, gather=tuple)
-logsumexp = _row("logsumexp", _logsumexp, variadic=lambda y, *xs: [exp(x - y) for x in xs], gather=tuple)
+logsumexp = _row("logsumexp", _logsumexp, variadic=_each(lambda y, x: exp(x - y)), gather=tuple)
 # fmt: on
 
 BUILTIN = frozenset(TABLE)

@@ -21,6 +21,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from inspect import Parameter, Signature
 from math import isfinite
 from typing import Any
 
@@ -86,6 +87,11 @@ class Expression:
     text: str
     names: tuple[str, ...]
     steps: tuple[float | str | tuple[Function, int], ...]
+
+    @property
+    def __signature__(self) -> Signature:
+        """The variables as parameters: gradient checks name the arguments by them."""
+        return Signature([Parameter(name, Parameter.POSITIONAL_ONLY) for name in self.names])
 
     @property
     def unused(self) -> list[str]:

@@ -1,0 +1,398 @@
+"""The command line: ``python -m autograd grad "tanh(a*b + c)" a=2 b=-3 c=10``, and draw, check and demo.
+
+Exit codes: 0 if all went well; 1 if a check or a computation failed, or a file could not be written; 2 for wrong usage
+or a refused expression.  Results go to standard output, errors in one line to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from keyword import iskeyword
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+from unicodedata import normalize
+
+from . import __version__
+from .expression import FUNCTIONS, Expression, ExpressionError, parse
+from .value import Value
+
+if TYPE_CHECKING:
+    from .checking import GradientReport, GradientRow
+    from .view import Graph
+
+PROG = "python -m autograd"
+EXAMPLES = f"""\
+examples:
+  {PROG} grad "tanh(a*b + c)" a=2 b=-3 c=10
+  {PROG} check "where(x > 0, x**2, 0)" x=0.5 --order 2
+  {PROG} draw "log(x)*y + sin(y)" x=2 y=5 -o graph.svg
+  {PROG} demo
+
+exit codes: 0 all is well; 1 a check or a computation failed, or a file could not be written;
+2 wrong usage or a refused expression.
+"""
+FORMULAS = """\
+EXPRESSION may contain numbers, the variables given, pi, e and tau, the operators + - * / // % **,
+brackets, and these functions:
+{}
+sum, prod, min, max and logsumexp take numbers or one list of them; dot takes two lists, as in
+dot([a, b], [c, d]). leaky_relu(x) is leaky_relu(x, 0.01); log(x, base) is log(x) / log(base).
+A comparison may stand in the condition of where(condition, a, b), and nowhere else.
+"""
+
+
+class UsageError(Exception):
+    """Something that the user has to write otherwise; exit code 2."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+# ---- arguments -------------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    names = ", ".join(sorted(FUNCTIONS)).split()
+    lines = [" ".join(names[i : i + 12]) for i in range(0, len(names), 12)]
+    formulas = FORMULAS.format("\n".join(f"  {line}" for line in lines))
+    parser = _Parser(
+        prog=PROG,
+        description="Differentiate a formula, check its derivatives, draw its graph.",
+        epilog=EXAMPLES,
+        formatter_class=raw,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"glassgrad {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, text: str, of_expression: bool = True) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name,
+            help=text[0].lower() + text[1:],
+            description=f"{text}.",
+            epilog=formulas if of_expression else None,
+            formatter_class=raw,
+            allow_abbrev=False,
+        )
+        if of_expression:
+            sub.add_argument("expression", metavar="EXPRESSION", help='a formula, such as "tanh(a*b + c)"')
+            sub.add_argument("assignments", metavar="NAME=NUMBER", nargs="*", help="a variable's value, such as a=2")
+        return sub
+
+    grad = command("grad", "Print the value, all partial derivatives and their check")
+    check = command("check", "Check the derivatives in both modes against finite differences")
+    check.add_argument(
+        "--order",
+        type=_natural,
+        choices=range(1, 6),
+        metavar="K",
+        default=2,
+        help="of orders 1 to K, up to 5 (default: 2)",
+    )
+    draw = command("draw", "Draw the graph with data, gradients and local partials")
+    draw.add_argument("-o", "--output", metavar="FILE", default="graph.svg", help=".svg or .dot (default: graph.svg)")
+    draw.add_argument("--depth", type=_natural, metavar="N", help="only what lies within N operations of the result")
+    draw.add_argument("--limit", type=_natural, metavar="N", default=2000, help="refuse more nodes (default: 2000)")
+    demo = command("demo", "Work a printed example: a 2-2-2 network, number by number", of_expression=False)
+    demo.add_argument("-o", "--output", metavar="FILE", default="demo.svg", help="the drawing (default: demo.svg)")
+    for sub in (grad, check, demo):
+        sub.add_argument("--json", action="store_true", help="print one JSON object; a number not finite is a string")
+    return parser
+
+
+def _natural(text: str) -> int:
+    text = text.removeprefix(_SHIELD)
+    if not text.isdecimal() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number below 1,000,000,000")
+    return int(text)
+
+
+# argparse takes an expression such as "-x" for an option: a NUL, which no argument can contain, hides its minus
+_SHIELD = "\0"
+_OPTION = re.compile(r"-h|-o.*|--|--[a-z]+(=.*)?", re.DOTALL)
+
+
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    shielded = [arg if not arg.startswith("-") or _OPTION.fullmatch(arg) else f"{_SHIELD}{arg}" for arg in argv]
+    # an option may stand between the assignments; argparse reads those after it as unknown
+    args, rest = _parser().parse_known_args(shielded)
+    for arg in rest:
+        if arg.startswith("-") or args.command == "demo":
+            arg = arg.removeprefix(_SHIELD)
+            raise UsageError(f"unknown argument {arg!r} (see {PROG} {args.command} --help)")
+    if args.command != "demo":
+        args.expression = args.expression.removeprefix(_SHIELD)
+        args.assignments = [arg.removeprefix(_SHIELD) for arg in [*args.assignments, *rest]]
+    if "output" in args:
+        args.output = args.output.removeprefix(_SHIELD)
+        if Path(args.output).suffix.lower() not in (".svg", ".dot"):
+            raise UsageError(f"the name of the drawing must end in .svg or .dot, not {args.output!r}")
+    return args
+
+
+def _point(assignments: Iterable[str]) -> dict[str, float]:
+    """The variables and their numbers, from texts such as ``a=2``."""
+    point: dict[str, float] = {}
+    for text in assignments:
+        left, equals, right = text.partition("=")
+        name = normalize("NFKC", left.strip())  # as Python reads names
+        if not equals or not name.isidentifier() or iskeyword(name):
+            raise UsageError(f"{text!r} is not an assignment: write NAME=NUMBER, as in a=2")
+        if name in point:
+            raise UsageError(f"{name} is given twice: {name}={point[name]:g} and {text}")
+        try:
+            point[name] = float(right)
+        except ValueError:
+            raise UsageError(f"{text!r}: {right!r} is not a number") from None
+        if not math.isfinite(point[name]):
+            raise UsageError(f"{text!r}: {name} must be a finite number")
+    return point
+
+
+def _function(args: argparse.Namespace) -> tuple[Expression, dict[str, float]]:
+    point = _point(args.assignments)
+    try:
+        function = parse(args.expression, point)
+    except ExpressionError as error:
+        raise UsageError(f"expression, {error}") from None
+    if function.unused:
+        names = ", ".join(function.unused)
+        raise UsageError(f"{names} {'is' if len(function.unused) == 1 else 'are'} given but not in the expression")
+    if not point:
+        raise UsageError("the expression has no variable: there is nothing to differentiate")
+    return function, point
+
+
+# ---- commands --------------------------------------------------------------------------------------------------------
+
+
+def _grad(args: argparse.Namespace) -> int:
+    function, point = _function(args)
+    value, leaves = _recorded(function, point)
+    report = _checked(function, point, 1)
+    if args.json:
+        _print_json(
+            {
+                "expression": function.text,
+                "value": value.data,
+                "point": point,
+                "gradient": {leaf.label: leaf.grad for leaf in leaves},
+                "check": report.as_dict(),
+                "passed": report.passed,
+            }
+        )
+    else:
+        print(f"{function} = {value.data!r}\n")
+        _print_table(
+            ["variable", "value", "derivative", "finite difference", "± error", "check"],
+            [
+                [
+                    leaf.label,
+                    f"{leaf.data!r}",
+                    f"{leaf.grad!r}",
+                    f"{row.numeric:.12g}",
+                    f"{row.error:.1g}",
+                    _remark(row),
+                ]
+                for leaf, row in zip(leaves, report.rows, strict=True)
+            ],
+            left=(0, 5),
+        )
+        for line in [*report.culprits, *report.remarks]:
+            print(line)
+    return _verdict(report)
+
+
+def _remark(row: GradientRow) -> str:
+    return f"{row.verdict}: {row.note}" if row.note else row.verdict
+
+
+def _check(args: argparse.Namespace) -> int:
+    function, point = _function(args)
+    _recorded(function, point)  # an error in the computation itself is told with the variables' names
+    report = _checked(function, point, args.order)
+    if args.json:
+        _print_json({"expression": function.text, "check": report.as_dict(), "passed": report.passed})
+    else:
+        print(report)
+    return _verdict(report)
+
+
+def _draw(args: argparse.Namespace) -> int:
+    from .view import draw
+
+    function, point = _function(args)
+    value, _ = _recorded(function, point)
+    try:
+        graph = draw(value, limit=args.limit, depth=args.depth)
+    except ValueError:
+        raise UsageError(
+            f"the drawing would have more than {args.limit} nodes or ten times as many operands: "
+            "draw what lies near the result with --depth 3, or raise --limit"
+        ) from None
+    _save(graph, args.output)
+    print(f"{function} = {value.data!r}\n{args.output}: {graph.nodes:,} nodes, {graph.edges:,} edges")
+    return 0
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from . import demo
+    from .view import draw
+
+    nodes = demo.recorded()
+    result = demo.run(nodes)
+    if args.json:
+        _print_json(result | {"drawing": args.output})
+    else:
+        _print_demo(result)
+    graph = draw(nodes["E"])  # after the numbers, which need no renderer
+    _save(graph, args.output)
+    if not args.json:
+        print(f"\n{args.output}: {graph.nodes:,} nodes, {graph.edges:,} edges")
+    if not result["passed"]:
+        _complain("a number is wrong, or a gradient was not confirmed: see the tables")
+    return 0 if result["passed"] else 1
+
+
+def _print_demo(result: dict[str, Any]) -> None:
+    from textwrap import fill
+
+    from . import demo
+
+    def figures(entry: dict[str, Any]) -> list[str]:
+        published = entry["published"]
+        aligned = published + " " * (9 - len(published.partition(".")[2]))  # under the others, point under point
+        verdict = "agrees" if entry["agrees"] else "differs: see below" if entry["passed"] else "WRONG"
+        return [f"{entry['computed']:.9f}", aligned, verdict]
+
+    print("A 2-2-2 network of logistic neurons, worked by hand in print and computed here.")
+    print(f"inputs {demo.INPUTS}, targets {demo.TARGETS}, biases {demo.BIASES} (not trained), rate {demo.RATE}\n")
+    _print_table(
+        ["quantity", "computed", "published", ""],
+        [[entry["name"], *figures(entry)] for entry in result["quantities"]],
+        left=(0, 3),
+    )
+    print("\nThe gradient of E, and one step against it, all weights at once: w - rate * dE/dw\n")
+    checks = {row["by"][-1]: row for row in result["check"]["rows"]}
+    _print_table(
+        ["", "before", "dE/dw", "finite difference", "check", "after", "published", ""],
+        [
+            [
+                *(entry["name"], f"{entry['before']:.2f}", f"{entry['gradient']:.12f}"),
+                *(f"{checks[entry['name']]['numeric']:.12f}", checks[entry["name"]]["verdict"], *figures(entry)),
+            ]
+            for entry in result["weights"]
+        ],
+        left=(0, 4, 7),
+    )
+    print()
+    _print_table(
+        ["", "computed", "published", ""],
+        [[entry["name"], *figures(entry)] for entry in result["energy"]],
+        left=(0, 3),
+    )
+    print()
+    for remark in result["remarks"]:
+        print(fill(remark, 96, subsequent_indent="  "))
+
+
+COMMANDS = {"grad": _grad, "check": _check, "draw": _draw, "demo": _demo}
+
+
+def _recorded(function: Expression, point: dict[str, float]) -> tuple[Value, list[Value]]:
+    """The expression's value on leaves that bear the variables' names, and the leaves, after the backward pass."""
+    leaves = [Value(x, name) for name, x in point.items()]
+    value: Value = function(*leaves)
+    value.backward()
+    return value, leaves
+
+
+def _checked(function: Expression, point: dict[str, float], order: int) -> GradientReport:
+    from .checking import GradientMismatch, check_grads
+
+    try:
+        return check_grads(function, list(point.values()), order=order)
+    except GradientMismatch as mismatch:
+        return mismatch.report
+
+
+def _verdict(report: GradientReport) -> int:
+    if not report.passed:
+        _complain(str(report).splitlines()[0])
+    return 0 if report.passed else 1
+
+
+def _save(graph: Graph, path: str) -> None:
+    try:
+        graph.save(path)
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+# ---- output ----------------------------------------------------------------------------------------------------------
+
+
+def _print_table(head: list[str], rows: list[list[str]], left: tuple[int, ...]) -> None:
+    """Aligned columns two blanks apart; those in ``left`` to the left, the others to the right."""
+    lines = [head, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = zip(line, widths, range(len(widths)), strict=True)
+        print("  ".join(c.ljust(w) if i in left else c.rjust(w) for c, w, i in cells).rstrip())
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    print(json.dumps(_finite(data), indent=2, allow_nan=False))
+
+
+def _finite(x: Any) -> Any:
+    """The same data with "nan", "inf" and "-inf" for the numbers that JSON lacks."""
+    if isinstance(x, dict):
+        return {key: _finite(item) for key, item in x.items()}
+    if isinstance(x, list | tuple):
+        return [_finite(item) for item in x]
+    return str(x) if isinstance(x, float) and not math.isfinite(x) else x
+
+
+def _complain(message: object) -> None:
+    lines = (line.strip() for line in str(message).splitlines())
+    print(f"autograd: {'; '.join(line for line in lines if line)}", file=sys.stderr)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that ``argv`` (default: the process's arguments) names; returns the exit code."""
+    try:
+        try:
+            args = _arguments(sys.argv[1:] if argv is None else argv)
+            status = COMMANDS[args.command](args)
+        except SystemExit as done:  # argparse has printed the help or the version
+            status = int(done.code or 0)
+        sys.stdout.flush()
+    except UsageError as error:
+        _complain(error)
+        return 2
+    except BrokenPipeError:  # who read the output has left: nothing to say, not even when Python flushes it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # what a shell reports for SIGPIPE
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return 130  # what a shell reports for SIGINT
+    except (ArithmeticError, ValueError, RuntimeError, OSError) as error:
+        _complain(error)
+        return 1
+    return status
+
+
+if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names that the terminal cannot show
+    sys.exit(main())

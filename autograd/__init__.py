@@ -1,17 +1,32 @@
 """Scalar automatic differentiation with a graph you can see.
 
 ``Value`` records what is computed from it and ``backward`` fills in the gradients; ``autograd.math`` is Python's math
-module, differentiable; ``grad``, ``jacobian``, ``hessian``, ``jvp``, ``vjp`` and ``hvp`` make derivatives of functions.
+module, differentiable; ``grad``, ``jacobian``, ``hessian``, ``jvp``, ``vjp`` and ``hvp`` make derivatives of functions;
+``check_grads`` compares them with finite differences and ``draw`` shows the graph.
 """
 
-from . import math
-from .functional import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .primitives import primitive
-from .value import Value, no_grad
+from typing import TYPE_CHECKING, Any
+
+from .native.choice import engine
+
+__native__ = engine()  # first, as it decides whether ``autograd.value`` is the compiled engine: then this is True
+
+from . import math  # noqa: E402  # see above
+from .functional import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp  # noqa: E402  # see above
+from .primitives import primitive  # noqa: E402  # see above
+from .value import Value, no_grad  # noqa: E402  # see above
+
+if TYPE_CHECKING:
+    from .checking import GradientMismatch, check_grads
+    from .view import Graph, draw
 
 __version__ = "0.1.0"
 __all__ = [
+    "GradientMismatch",
+    "Graph",
     "Value",
+    "check_grads",
+    "draw",
     "grad",
     "gradients",
     "hessian",
@@ -24,3 +39,14 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
+
+_LATER = {"GradientMismatch": "checking", "check_grads": "checking", "Graph": "view", "draw": "view"}
+
+
+def __getattr__(name: str) -> Any:
+    # what takes longer to import than most programs need it for
+    if name in _LATER:
+        from importlib import import_module
+
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

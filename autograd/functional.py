@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
 
-from .value import Value, _is_real, constant, freeze, push, recording, sweep, topological
+from .value import Value, _is_real, constant, freeze, push, recording, sweep, sweep_floats, topological
 
 Function = Callable[..., Any]
 Argnums = int | tuple[int, ...]
@@ -43,15 +43,14 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False
 
 def _reverse(order: list[Value], seeds: dict[Value, Any], inputs: list[Value], lift: bool) -> list[Any]:
     """Adjoints of the inputs; the work is confined to the nodes that depend on them."""
+    if not lift:
+        return sweep_floats(order, seeds, inputs)
     stop = set(inputs)
-    active: set[Value] | None = None
-    if any(node not in stop and (node.op is None or node.op.arity == 0) for node in order):
-        active = set(inputs)
-        for node in order:
-            if node not in stop and not active.isdisjoint(arg for arg in node.args if type(arg) is not float):
-                active.add(node)
-        seeds = {node: seed for node, seed in seeds.items() if node in active}
-    adjoints = sweep(order, seeds, stop, active, lift)
+    active = set(inputs)
+    for node in order:
+        if node not in stop and not active.isdisjoint(arg for arg in node.args if type(arg) is not float):
+            active.add(node)
+    adjoints = sweep(order, {node: seed for node, seed in seeds.items() if node in active}, stop, active, lift)
     return [_finished(adjoints.get(node, 0.0), lift) for node in inputs]
 
 

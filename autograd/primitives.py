@@ -30,6 +30,7 @@ POSITIVE: Interval = (0.0, math.inf)
 UNIT: Interval = (-1.0, 1.0)
 
 TABLE: dict[str, Primitive] = {}
+ROWS: list[Any] = [None]  # every row ever made, by its code; code 0 stands for "no row": a leaf
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -52,9 +53,12 @@ class Primitive:
     precedence: int = 9
     gather: Callable[..., tuple[Any, ...]] | None = None
     arity: int | None = field(init=False)  # the number of arguments, or None for a row that takes any number
+    code: int = field(init=False)  # its place in ROWS, by which nodes refer to it
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "arity", len(self.partials) if isinstance(self.partials, tuple) else None)
+        object.__setattr__(self, "code", len(ROWS))
+        ROWS.append(self)
 
     @property
     def symbol(self) -> str:

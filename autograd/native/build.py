@@ -1,0 +1,45 @@
+"""The build step of the compiled engine, for setuptools: optional, and marked with the sources it was built from."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from setuptools.command.build_ext import build_ext
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+class BuildEngine(build_ext):
+    """Builds ``value.py`` by Cython; where that cannot be done, says so in a line and leaves the interpreted one."""
+
+    def run(self) -> None:
+        if os.environ.get("GLASSGRAD_NATIVE") == "off":
+            return
+        super().run()
+
+    def build_extension(self, ext: Any) -> None:
+        required = os.environ.get("GLASSGRAD_NATIVE") == "require"
+        spec = importlib.util.spec_from_file_location("choice", PACKAGE / "native" / "choice.py")
+        assert spec is not None
+        assert spec.loader is not None
+        choice = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(choice)
+        ext.define_macros.append(("GLASSGRAD_SOURCES", f'"{choice.fingerprint(PACKAGE).decode()}"'))
+        ext.include_dirs.append(str(PACKAGE))
+        if self.compiler.compiler_type == "msvc":
+            ext.extra_compile_args += ["/O2", "/fp:precise"]
+        else:  # no contraction: a fused multiply-add would round once where the interpreted engine rounds twice
+            ext.extra_compile_args += ["-O3", "-ffp-contract=off"]
+        try:
+            from Cython.Build import cythonize
+
+            (ext,) = cythonize([ext], language_level=3, force=True)
+            super().build_extension(ext)
+        except Exception as error:  # whatever is missing (compiler, Python.h, Cython): the package works without
+            if required:
+                raise
+            print(f"glassgrad: the compiled engine was not built ({error}); the interpreted one runs", file=sys.stderr)

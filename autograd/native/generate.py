@@ -1,0 +1,204 @@
+"""C code for the table's rows: ``python -m autograd.native.generate`` writes ``rules.h`` beside this file.
+
+A row's partials are run on symbols that write down C expressions, so that the header states no derivative of its own.
+The functions themselves are those of C's math library where the row's is Python's ``math``, and short expressions else.
+A row that C has nothing for (mod, hypot, a user's) is left out: it answers NAN, and the engine asks the row itself.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ..primitives import BUILTIN, TABLE, Elementwise, Primitive
+
+HEADER = Path(__file__).with_name("rules.h")
+
+# Functions on floats, by what the row has for fn: those of math that C has under the same name and to the same bit ...
+SAME_IN_C = (
+    "exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh erf "
+    "erfc"
+).split()
+OPERATORS = {operator.add: "a + b", operator.sub: "a - b", operator.mul: "a * b", operator.truediv: "a / b",
+             operator.neg: "-a", operator.pos: "a", operator.abs: "fabs(a)"}  # fmt: skip
+# ... and those that the table defines in Python, again (the tests compare them bit for bit)
+COMPOSED = {
+    "pow": "pow(a, b)",
+    "sign": "a < 0 || a > 0 ? copysign(1.0, a) : a",
+    "relu": "a <= 0 ? 0.0 : a",
+    "leaky_relu": "a <= 0 ? b * a : a",
+    "sigmoid": "rules_sigmoid(a)",
+    "softplus": "(a < 0 ? 0.0 : a) + log1p(exp(-fabs(a)))",
+}
+OF_MANY = {
+    "sum": "for (i = 0; i < n; i++) y += x[i];",
+    "dot": "n /= 2; for (i = 0; i < n; i++) y += x[i] * x[n + i];",
+    "prod": "y = 1.0; for (i = 0; i < n; i++) y *= x[i];",
+    "max": "y = x[0]; for (i = 1; i < n; i++) if (x[i] > y) y = x[i];",
+    "min": "y = x[0]; for (i = 1; i < n; i++) if (x[i] < y) y = x[i];",
+    "logsumexp": (
+        "for (k = 0, i = 1; i < n; i++) if (x[i] > x[k]) k = i;"
+        " for (i = 0; i < n; i++) if (i != k) y += exp(x[i] - x[k]);"
+        " y = x[k] + log1p(y);"
+    ),
+    "where": "y = x[0] != 0 ? x[1] : x[2];",
+}
+
+
+class NoCodeError(Exception):
+    """C has nothing for an operation that a rule uses."""
+
+
+class Symbol:
+    """A C expression; operators and the table's functions of it are longer expressions."""
+
+    def __init__(self, code: str, dead: str = "0") -> None:
+        self.code = code
+        self.dead = dead  # the condition under which it stands for an integer 0: "this argument does not matter"
+
+    @staticmethod
+    def _apply(row: Primitive, args: tuple[Any, ...]) -> Symbol:
+        if row.name == "where":
+            condition, a, b = args
+            c, (x, y) = _symbol(condition).code, (_symbol(a), _symbol(b))
+            return Symbol(f"({c} ? {x.code} : {y.code})", f"({c} ? {x.dead} : {y.dead})")
+        return Symbol(function(row, *(_symbol(arg).code for arg in args)))
+
+    def __neg__(self) -> Symbol:
+        return Symbol(f"(-{self.code})")
+
+    def __pow__(self, other: Any) -> Symbol:
+        return Symbol(f"pow({self.code}, {_symbol(other).code})")
+
+    def __floordiv__(self, other: Any) -> Symbol:
+        raise NoCodeError("//")
+
+
+def _infix(symbol: str) -> tuple[Callable[[Symbol, Any], Symbol], Callable[[Symbol, Any], Symbol]]:
+    return (
+        lambda self, other: Symbol(f"({self.code} {symbol} {_symbol(other).code})"),
+        lambda self, other: Symbol(f"({_symbol(other).code} {symbol} {self.code})"),
+    )
+
+
+for _name, _sign in {"add": "+", "sub": "-", "mul": "*", "truediv": "/"}.items():
+    for _prefix, _method in zip(("__", "__r"), _infix(_sign), strict=True):
+        setattr(Symbol, f"{_prefix}{_name}__", _method)
+for _name, _sign in {"eq": "==", "le": "<=", "lt": "<", "ge": ">=", "gt": ">"}.items():
+    setattr(Symbol, f"__{_name}__", _infix(_sign)[0])
+
+
+def _symbol(x: Any) -> Symbol:
+    if isinstance(x, Symbol):
+        return x
+    return Symbol(repr(float(x)), "1" if type(x) is int and x == 0 else "0")
+
+
+def function(row: Primitive, *parts: str) -> str:
+    """A row's function on floats as a C expression of ``parts``."""
+    if row.name in SAME_IN_C and row.fn is getattr(math, row.name):
+        return f"{row.name}({', '.join(parts)})"
+    if row.name == "sigmoid":
+        return f"rules_sigmoid({parts[0]})"
+    if row.name == "sign":
+        return f"rules_sign({parts[0]})"
+    raise NoCodeError(row.name)
+
+
+def _compute(row: Primitive) -> str:
+    if row.name in COMPOSED:
+        return COMPOSED[row.name]
+    if row.fn in OPERATORS:
+        return OPERATORS[row.fn]
+    return function(row, *("ab"[: row.arity]))
+
+
+def _traced(rule: Callable[..., Any], names: str) -> Symbol:
+    return _symbol(rule(*map(Symbol, names.split())))
+
+
+def _cases(rows: list[Primitive], body: Callable[[Primitive], str]) -> Iterator[str]:
+    for row in rows:
+        try:
+            yield f"    case {row.code}: {body(row)}  /* {row.name} */"
+        except NoCodeError:
+            continue
+
+
+def _chosen(expressions: list[str]) -> str:
+    """A C expression that depends on ``by``."""
+    *first, last = expressions
+    return "".join(f"by == {i} ? {code} : " for i, code in enumerate(first)) + last
+
+
+def _switch(signature: str, cases: Iterator[str], otherwise: str) -> str:
+    return "\n".join([f"static {signature} {{", "    switch (code) {", *cases, f"    default: return {otherwise};", "    }", "}"])
+
+
+def _partials(row: Primitive) -> list[Symbol]:
+    """The partials of a row as expressions of y, a, b (up to two operands) or y and places in x (more)."""
+    rules = row.partials
+    if isinstance(rules, Elementwise):
+        places = ["x[by % (n / RUNS)]", "x[by % (n / RUNS) + n / RUNS]"]
+        runs = len(rules.rules)
+        return [_symbol(rule(Symbol("y"), *(Symbol(place.replace("RUNS", str(runs))) for place in places[:runs]))) for rule in rules.rules]
+    if not isinstance(rules, tuple):
+        raise NoCodeError(row.name)
+    names = {1: "y a", 2: "y a b"}.get(len(rules), "y " + " ".join(f"x[{i}]" for i in range(len(rules))))
+    return [_traced(rule, names) for rule in rules]
+
+
+def _by_run(row: Primitive, expressions: list[str]) -> str:
+    if isinstance(row.partials, Elementwise) and len(expressions) == 2:
+        return f"by < n / 2 ? {expressions[0]} : {expressions[1]}"
+    return _chosen(expressions)
+
+
+def header() -> str:
+    """The text of ``rules.h``."""
+    rows = [row for row in TABLE.values() if row.name in BUILTIN]
+    unary, binary = ([row for row in rows if row.arity == arity] for arity in (1, 2))
+    many = [row for row in rows if row.arity not in (1, 2)]
+    return "\n\n".join([
+        "/* Made from the table by python -m autograd.native.generate: do not edit.\n"
+        "   NAN, or anything not finite, means: ask the row itself. */",
+        "#include <math.h>",
+        "static double rules_sigmoid(double a) {\n    double e;\n    if (a >= 0) return 1.0 / (1.0 + exp(-a));\n"
+        "    e = exp(a);\n    return e / (1.0 + e);\n}",
+        "static double rules_sign(double a) { return a < 0 || a > 0 ? copysign(1.0, a) : a; }",
+        _switch("double rules_compute1(int code, double a)",
+                _cases(unary, lambda row: f"return {_compute(row)};"), "NAN"),
+        _switch("double rules_compute2(int code, double a, double b)",
+                _cases(binary, lambda row: f"return {_compute(row)};"), "NAN"),
+        "static double rules_compute(int code, const double *x, long n) {\n    double y = 0.0;\n    long i, k = 0;\n"
+        "    (void)k;\n    switch (code) {\n"
+        + "\n".join(_cases([row for row in many if row.name in OF_MANY], lambda row: OF_MANY[row.name] + " return y;"))
+        + "\n    default: return NAN;\n    }\n}",
+        _switch("double rules_partial1(int code, double y, double a)",
+                _cases(unary, lambda row: f"return {_partials(row)[0].code};"), "NAN"),
+        _switch("double rules_partial2(int code, long by, double y, double a, double b)",
+                _cases(binary, lambda row: f"return {_chosen([p.code for p in _partials(row)])};"), "NAN"),
+        _switch("double rules_partial(int code, long by, long n, double y, const double *x)",
+                _cases(many, lambda row: f"return {_by_run(row, [p.code for p in _partials(row)])};"), "NAN"),
+        "/* Whether a partial of 0 is the integer 0, which says that the operand does not matter. */",
+        _switch("int rules_dead1(int code, double y, double a)",
+                _cases(unary, lambda row: f"return {_live(_partials(row)[0].dead)};"), "0"),
+        _switch("int rules_dead2(int code, long by, double y, double a, double b)",
+                _cases(binary, lambda row: f"return {_live(_chosen([p.dead for p in _partials(row)]))};"), "0"),
+        _switch("int rules_dead(int code, long by, long n, double y, const double *x)",
+                _cases(many, lambda row: f"return {_live(_by_run(row, [p.dead for p in _partials(row)]))};"), "0"),
+    ]) + "\n"  # fmt: skip
+
+
+def _live(condition: str) -> str:
+    if "?" not in condition and "1" not in condition:
+        raise NoCodeError("never an integer 0")
+    return condition
+
+
+if __name__ == "__main__":
+    HEADER.write_text(header())
+    print(f"wrote {HEADER}")

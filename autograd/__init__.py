@@ -11,10 +11,10 @@ from .native.choice import engine
 
 __native__ = engine()  # first, as it decides whether ``autograd.value`` is the compiled engine: then this is True
 
-from . import math  # noqa: E402  # see above
-from .functional import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp  # noqa: E402  # see above
-from .primitives import primitive  # noqa: E402  # see above
-from .value import Value, no_grad  # noqa: E402  # see above
+from . import math
+from .functional import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .primitives import primitive
+from .value import Value, no_grad
 
 if TYPE_CHECKING:
     from .checking import GradientMismatch, check_grads

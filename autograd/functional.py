@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
 
-from .value import Value, _is_real, constant, freeze, push, recording, sweep, sweep_floats, topological
+from .sweeps import push, sweep
+from .value import Value, constant, freeze, is_real, recording, sweep_floats, topological
 
 Function = Callable[..., Any]
 Argnums = int | tuple[int, ...]
@@ -68,7 +69,7 @@ def _is_array(x: Any) -> bool:
 
 def _map(function: Callable[[Any], Any], tree: Any, what: str) -> Any:
     """The same structure with ``function`` of every number in it; arrays become object arrays."""
-    if isinstance(tree, Value) or _is_real(tree):
+    if isinstance(tree, Value) or is_real(tree):
         return function(tree)
     if isinstance(tree, dict):
         return {key: _map(function, item, f"{what}[{key!r}]") for key, item in tree.items()}

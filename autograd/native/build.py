@@ -13,7 +13,7 @@ from setuptools.command.build_ext import build_ext
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
-class BuildEngine(build_ext):
+class BuildEngine(build_ext):  # type: ignore[misc]  # setuptools has no types
     """Builds ``value.py`` by Cython; where that cannot be done, says so in a line and leaves the interpreted one."""
 
     def run(self) -> None:
@@ -37,7 +37,14 @@ class BuildEngine(build_ext):
         try:
             from Cython.Build import cythonize
 
-            (ext,) = cythonize([ext], language_level=3, force=True)
+            (made,) = cythonize(
+                [ext],
+                force=True,
+                build_dir="build",
+                # the types are those of value.pxd: Python's annotations say float where C has a double
+                compiler_directives={"language_level": 3, "annotation_typing": False},
+            )
+            ext.sources = made.sources
             super().build_extension(ext)
         except Exception as error:  # whatever is missing (compiler, Python.h, Cython): the package works without
             if required:

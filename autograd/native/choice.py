@@ -1,7 +1,7 @@
 """Which engine runs: ``value.py`` compiled, if it was built from the sources that lie here, or as it stands.
 
-The environment variable GLASSGRAD_NATIVE decides otherwise: ``off`` runs it as it stands, ``require`` raises ImportError
-unless the compiled one can run.
+The environment variable GLASSGRAD_NATIVE decides otherwise: ``off`` runs it as it stands, ``require`` raises
+ImportError unless the compiled one can run.
 """
 
 from __future__ import annotations
@@ -79,4 +79,4 @@ def _interpreted() -> None:
             del sys.modules["cython"]
         else:
             sys.modules["cython"] = before
-    setattr(sys.modules["autograd"], "value", module)
+    vars(sys.modules["autograd"])["value"] = module  # as an import statement would

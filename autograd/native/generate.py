@@ -18,10 +18,10 @@ from ..primitives import BUILTIN, TABLE, Elementwise, Primitive
 HEADER = Path(__file__).with_name("rules.h")
 
 # Functions on floats, by what the row has for fn: those of math that C has under the same name and to the same bit ...
-SAME_IN_C = (
-    "exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh erf "
-    "erfc"
-).split()
+SAME_IN_C = {
+    "exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "sin", "cos", "tan", "asin", "acos",
+    "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc",
+}  # fmt: skip
 OPERATORS = {operator.add: "a + b", operator.sub: "a - b", operator.mul: "a * b", operator.truediv: "a / b",
              operator.neg: "-a", operator.pos: "a", operator.abs: "fabs(a)"}  # fmt: skip
 # ... and those that the table defines in Python, again (the tests compare them bit for bit)
@@ -116,10 +116,6 @@ def _compute(row: Primitive) -> str:
     return function(row, *("ab"[: row.arity]))
 
 
-def _traced(rule: Callable[..., Any], names: str) -> Symbol:
-    return _symbol(rule(*map(Symbol, names.split())))
-
-
 def _cases(rows: list[Primitive], body: Callable[[Primitive], str]) -> Iterator[str]:
     for row in rows:
         try:
@@ -135,20 +131,21 @@ def _chosen(expressions: list[str]) -> str:
 
 
 def _switch(signature: str, cases: Iterator[str], otherwise: str) -> str:
-    return "\n".join([f"static {signature} {{", "    switch (code) {", *cases, f"    default: return {otherwise};", "    }", "}"])
+    head, tail = f"static {signature} {{\n    switch (code) {{", f"    default: return {otherwise};\n    }}\n}}"
+    return "\n".join([head, *cases, tail])
 
 
 def _partials(row: Primitive) -> list[Symbol]:
     """The partials of a row as expressions of y, a, b (up to two operands) or y and places in x (more)."""
     rules = row.partials
     if isinstance(rules, Elementwise):
-        places = ["x[by % (n / RUNS)]", "x[by % (n / RUNS) + n / RUNS]"]
-        runs = len(rules.rules)
-        return [_symbol(rule(Symbol("y"), *(Symbol(place.replace("RUNS", str(runs))) for place in places[:runs]))) for rule in rules.rules]
+        n = f"(n / {len(rules.rules)})"
+        place = [f"x[by % {n} + {run} * {n}]" for run in range(len(rules.rules))]
+        return [_symbol(rule(Symbol("y"), *map(Symbol, place))) for rule in rules.rules]
     if not isinstance(rules, tuple):
         raise NoCodeError(row.name)
-    names = {1: "y a", 2: "y a b"}.get(len(rules), "y " + " ".join(f"x[{i}]" for i in range(len(rules))))
-    return [_traced(rule, names) for rule in rules]
+    names = {1: ["a"], 2: ["a", "b"]}.get(len(rules)) or [f"x[{i}]" for i in range(len(rules))]
+    return [_symbol(rule(Symbol("y"), *map(Symbol, names))) for rule in rules]
 
 
 def _by_run(row: Primitive, expressions: list[str]) -> str:
@@ -157,46 +154,67 @@ def _by_run(row: Primitive, expressions: list[str]) -> str:
     return _chosen(expressions)
 
 
+PREAMBLE = """\
+/* Made from the table by python -m autograd.native.generate: do not edit.
+   NAN, or anything not finite, means: ask the row itself. */
+
+#include <math.h>
+
+static double rules_sigmoid(double a) {
+    double e;
+    if (a >= 0) return 1.0 / (1.0 + exp(-a));
+    e = exp(a);
+    return e / (1.0 + e);
+}
+
+static double rules_sign(double a) { return a < 0 || a > 0 ? copysign(1.0, a) : a; }"""
+
+COMPUTE_MANY = """\
+static double rules_compute(int code, const double *x, long n) {
+    double y = 0.0;
+    long i, k;
+    switch (code) {
+CASES
+    default: return NAN;
+    }
+}"""
+
+
 def header() -> str:
     """The text of ``rules.h``."""
     rows = [row for row in TABLE.values() if row.name in BUILTIN]
-    unary, binary = ([row for row in rows if row.arity == arity] for arity in (1, 2))
+    one, two = ([row for row in rows if row.arity == arity] for arity in (1, 2))
     many = [row for row in rows if row.arity not in (1, 2)]
-    return "\n\n".join([
-        "/* Made from the table by python -m autograd.native.generate: do not edit.\n"
-        "   NAN, or anything not finite, means: ask the row itself. */",
-        "#include <math.h>",
-        "static double rules_sigmoid(double a) {\n    double e;\n    if (a >= 0) return 1.0 / (1.0 + exp(-a));\n"
-        "    e = exp(a);\n    return e / (1.0 + e);\n}",
-        "static double rules_sign(double a) { return a < 0 || a > 0 ? copysign(1.0, a) : a; }",
-        _switch("double rules_compute1(int code, double a)",
-                _cases(unary, lambda row: f"return {_compute(row)};"), "NAN"),
-        _switch("double rules_compute2(int code, double a, double b)",
-                _cases(binary, lambda row: f"return {_compute(row)};"), "NAN"),
-        "static double rules_compute(int code, const double *x, long n) {\n    double y = 0.0;\n    long i, k = 0;\n"
-        "    (void)k;\n    switch (code) {\n"
-        + "\n".join(_cases([row for row in many if row.name in OF_MANY], lambda row: OF_MANY[row.name] + " return y;"))
-        + "\n    default: return NAN;\n    }\n}",
-        _switch("double rules_partial1(int code, double y, double a)",
-                _cases(unary, lambda row: f"return {_partials(row)[0].code};"), "NAN"),
-        _switch("double rules_partial2(int code, long by, double y, double a, double b)",
-                _cases(binary, lambda row: f"return {_chosen([p.code for p in _partials(row)])};"), "NAN"),
-        _switch("double rules_partial(int code, long by, long n, double y, const double *x)",
-                _cases(many, lambda row: f"return {_by_run(row, [p.code for p in _partials(row)])};"), "NAN"),
+    computed = _cases([row for row in many if row.name in OF_MANY], lambda row: OF_MANY[row.name] + " return y;")
+    by_two = "int code, long by, double y, double a, double b"
+    by_many = "int code, long by, long n, double y, const double *x"
+
+    def compute(row: Primitive) -> str:
+        return f"return {_compute(row)};"
+
+    def partial(row: Primitive) -> str:
+        return f"return {_by_run(row, [p.code for p in _partials(row)])};"
+
+    def dead(row: Primitive) -> str:
+        conditions = [p.dead for p in _partials(row)]
+        if not any("1" in condition for condition in conditions):
+            raise NoCodeError(f"{row} has no integer 0")
+        return f"return {_by_run(row, conditions)};"
+
+    sections = [
+        PREAMBLE,
+        _switch("double rules_compute1(int code, double a)", _cases(one, compute), "NAN"),
+        _switch("double rules_compute2(int code, double a, double b)", _cases(two, compute), "NAN"),
+        COMPUTE_MANY.replace("CASES", "\n".join(computed)),
+        _switch("double rules_partial1(int code, double y, double a)", _cases(one, partial), "NAN"),
+        _switch(f"double rules_partial2({by_two})", _cases(two, partial), "NAN"),
+        _switch(f"double rules_partial({by_many})", _cases(many, partial), "NAN"),
         "/* Whether a partial of 0 is the integer 0, which says that the operand does not matter. */",
-        _switch("int rules_dead1(int code, double y, double a)",
-                _cases(unary, lambda row: f"return {_live(_partials(row)[0].dead)};"), "0"),
-        _switch("int rules_dead2(int code, long by, double y, double a, double b)",
-                _cases(binary, lambda row: f"return {_live(_chosen([p.dead for p in _partials(row)]))};"), "0"),
-        _switch("int rules_dead(int code, long by, long n, double y, const double *x)",
-                _cases(many, lambda row: f"return {_live(_by_run(row, [p.dead for p in _partials(row)]))};"), "0"),
-    ]) + "\n"  # fmt: skip
-
-
-def _live(condition: str) -> str:
-    if "?" not in condition and "1" not in condition:
-        raise NoCodeError("never an integer 0")
-    return condition
+        _switch("int rules_dead1(int code, double y, double a)", _cases(one, dead), "0"),
+        _switch(f"int rules_dead2({by_two})", _cases(two, dead), "0"),
+        _switch(f"int rules_dead({by_many})", _cases(many, dead), "0"),
+    ]
+    return "\n\n".join(sections) + "\n"
 
 
 if __name__ == "__main__":

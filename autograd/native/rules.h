@@ -63,8 +63,7 @@ static double rules_compute2(int code, double a, double b) {
 
 static double rules_compute(int code, const double *x, long n) {
     double y = 0.0;
-    long i, k = 0;
-    (void)k;
+    long i, k;
     switch (code) {
     case 10: y = x[0] != 0 ? x[1] : x[2]; return y;  /* where */
     case 15: y = x[0]; for (i = 1; i < n; i++) if (x[i] > y) y = x[i]; return y;  /* max */
@@ -128,10 +127,10 @@ static double rules_partial2(int code, long by, double y, double a, double b) {
 static double rules_partial(int code, long by, long n, double y, const double *x) {
     switch (code) {
     case 10: return by == 0 ? 0.0 : by == 1 ? (x[0] ? 1.0 : 0.0) : (x[0] ? 0.0 : 1.0);  /* where */
-    case 26: return ((y == 0.0) ? 0.0 : (x[by % (n / 1)] / ((y == 0.0) ? 1.0 : y)));  /* hypot */
+    case 26: return ((y == 0.0) ? 0.0 : (x[by % (n / 1) + 0 * (n / 1)] / ((y == 0.0) ? 1.0 : y)));  /* hypot */
     case 44: return 1.0;  /* sum */
-    case 45: return by < n / 2 ? x[by % (n / 2) + n / 2] : x[by % (n / 2)];  /* dot */
-    case 47: return exp((x[by % (n / 1)] - y));  /* logsumexp */
+    case 45: return by < n / 2 ? x[by % (n / 2) + 1 * (n / 2)] : x[by % (n / 2) + 0 * (n / 2)];  /* dot */
+    case 47: return exp((x[by % (n / 1) + 0 * (n / 1)] - y));  /* logsumexp */
     default: return NAN;
     }
 }
@@ -148,11 +147,6 @@ static int rules_dead1(int code, double y, double a) {
 
 static int rules_dead2(int code, long by, double y, double a, double b) {
     switch (code) {
-    case 1: return by == 0 ? 0 : 0;  /* add */
-    case 2: return by == 0 ? 0 : 0;  /* sub */
-    case 3: return by == 0 ? 0 : 0;  /* mul */
-    case 4: return by == 0 ? 0 : 0;  /* div */
-    case 7: return by == 0 ? 0 : 0;  /* pow */
     case 9: return by == 0 ? 1 : 1;  /* floordiv */
     case 14: return by == 0 ? ((a <= 0.0) ? 0 : 0) : ((a <= 0.0) ? 0 : 1);  /* leaky_relu */
     default: return 0;
@@ -163,7 +157,6 @@ static int rules_dead(int code, long by, long n, double y, const double *x) {
     switch (code) {
     case 10: return by == 0 ? 1 : by == 1 ? (x[0] ? 0 : 1) : (x[0] ? 1 : 0);  /* where */
     case 26: return ((y == 0.0) ? 1 : 0);  /* hypot */
-    case 45: return by < n / 2 ? 0 : 0;  /* dot */
     default: return 0;
     }
 }

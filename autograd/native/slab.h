@@ -121,6 +121,7 @@ static void slab_free(void *block) {
 }
 
 static void slab_install(PyTypeObject *type) {
+    if (type->tp_flags & Py_TPFLAGS_HAVE_GC) return; /* its blocks would begin with the collector's header */
     slab_block = (size_t)type->tp_basicsize;
     type->tp_alloc = slab_alloc;
     type->tp_free = slab_free;

@@ -31,6 +31,7 @@ UNIT: Interval = (-1.0, 1.0)
 
 TABLE: dict[str, Primitive] = {}
 ROWS: list[Any] = [None]  # every row ever made, by its code; code 0 stands for "no row": a leaf
+MOST_ROWS = 65_535  # a node has two bytes for the code
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -57,6 +58,11 @@ class Primitive:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "arity", len(self.partials) if isinstance(self.partials, tuple) else None)
+        if len(ROWS) > MOST_ROWS:
+            raise OverflowError(
+                f"primitive {self.name!r}: {MOST_ROWS} rows were made, and all are kept for the graphs that use them; "
+                "define a row once, outside the loop, and give it what varies as an argument"
+            )
         object.__setattr__(self, "code", len(ROWS))
         ROWS.append(self)
 

@@ -69,7 +69,7 @@ cdef list dying
 
 cdef class Value:
     cdef int _index
-    cdef short _code
+    cdef unsigned short _code
     cdef char _shape
     cdef char _graded
     cdef long long _birth
@@ -122,7 +122,7 @@ cdef void _prefetch(Nodes nodes, Py_ssize_t i) noexcept
 cdef Nodes _ordered(tuple outputs, object stop)
 @cython.locals(order=Nodes, places=Nodes, span=Py_ssize_t, twice=int, i=Py_ssize_t, node=Value, rest=list)
 cdef Nodes _by_birth(list leaves, Nodes results, long long oldest)
-@cython.locals(order=Nodes, node=Value, i=Py_ssize_t)
+@cython.locals(order=Nodes, node=Value, i=Py_ssize_t, places=list)
 cpdef list sweep_floats(list nodes, dict seeds, list inputs)
 @cython.locals(node=Value, xs=double[::1], i=Py_ssize_t, place=Py_ssize_t, by=Py_ssize_t, count=Py_ssize_t, shape=int,
                adjoint=double, p=double, partials=list)
@@ -133,7 +133,7 @@ cdef int _keep(Nodes order, double[::1] adjoints) except -1
 cpdef long long _birth_of(Value node)
 cpdef Value freeze(Value leaf)
 cdef Value _copied(Value node, object memo)
-cdef tuple _state(Value node)
+cdef tuple _state(Value leaf)
 @cython.locals(node=Value)
 cdef Value _made(object row, double y, object args, object xs, object grad, object label)
 cdef object _compare(object relation, Value value, object other)

@@ -15,6 +15,7 @@ from array import array
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import deepcopy
 from numbers import Real
 from typing import Any, NoReturn
 
@@ -100,6 +101,8 @@ class Value:
     )  # fmt: skip
 
     def __init__(self, data: Any, label: Any = "") -> None:
+        if getattr(self, "op", None) is not None:
+            raise TypeError(f"{self!r} is the result of {self.op} and cannot be made anew: make another Value")
         self._data = _required(data, "Value")
         self._grad = self._xa = self._xb = 0.0
         self._graded = False
@@ -185,10 +188,10 @@ class Value:
             depth += 1
             self._a = None
             self._b = None
-            depth -= 1
-            if depth == 0:
+            if depth == 1:
                 while dying:
                     dying.pop()
+            depth -= 1
         else:
             dying.append(self._a)
             dying.append(self._b)
@@ -219,11 +222,11 @@ class Value:
     def __rtruediv__(self, other: Any) -> Value:
         return _binary(DIV, other, self)
 
-    def __pow__(self, other: Any) -> Value:
-        return _binary(POW, self, other)
+    def __pow__(self, other: Any, modulus: Any = None) -> Value:
+        return _binary(POW, self, other) if modulus is None else NotImplemented
 
-    def __rpow__(self, other: Any) -> Value:
-        return _binary(POW, other, self)
+    def __rpow__(self, other: Any, modulus: Any = None) -> Value:
+        return _binary(POW, other, self) if modulus is None else NotImplemented
 
     def __mod__(self, other: Any) -> Value:
         return _binary(MOD, self, other)
@@ -336,10 +339,11 @@ class Value:
                 program.append((node.op, node.data, args, numbers_of(node), node.grad, node.label))
         return (_unpickled, (program,))
 
-    def __setstate__(self, state: tuple[float, float | None, str, dict[str, Any] | None]) -> None:
-        self._data, self.grad, self.label, attributes = state
-        if attributes:
-            self.__dict__.update(attributes)
+    def __setstate__(self, state: tuple[float, float | None, str, dict[str, Any]]) -> None:
+        data, self.grad, self.label, attributes = state
+        self._data = _required(data, "data")
+        for name, value in attributes.items():  # of a subclass
+            setattr(self, name, value)
 
     # ---- a method for each row of one argument (NumPy's ufuncs call them by these names) -----------------------------
 
@@ -628,7 +632,7 @@ def _partial1(code: int, y: float, a: float) -> float:
             if p == 0:
                 dead = dead1(code, y, a)
             return p
-    return _checked(ROWS[code].partials[0](y, a))
+    return _checked(code, ROWS[code].partials[0](y, a))
 
 
 def _partial2(code: int, by: int, y: float, a: float, b: float) -> float:
@@ -639,7 +643,7 @@ def _partial2(code: int, by: int, y: float, a: float, b: float) -> float:
             if p == 0:
                 dead = dead2(code, by, y, a, b)
             return p
-    return _checked(ROWS[code].partials[by](y, a, b))
+    return _checked(code, ROWS[code].partials[by](y, a, b))
 
 
 def _partial(node: Value, by: int, xs: Any, partials: list[Any]) -> float:
@@ -653,17 +657,17 @@ def _partial(node: Value, by: int, xs: Any, partials: list[Any]) -> float:
             return p
     row = ROWS[node._code]
     if row.arity is not None:
-        return _checked(row.partials[by](node._data, *xs))
+        return _checked(node._code, row.partials[by](node._data, *xs))
     if not partials:
         partials.extend(row.partials(node._data, *xs))
-    return _checked(partials[by])
+    return _checked(node._code, partials[by])
 
 
-def _checked(partial: Any) -> Any:
+def _checked(code: int, partial: Any) -> float:
     global dead
     if type(partial) is int and partial == 0:
         dead = True
-    return partial
+    return partial if type(partial) is float else _required(partial, f"a partial of {ROWS[code]}")
 
 
 def explained(error: Exception, row: Primitive, operands: Any, xs: Any, by: int | None = None) -> Exception:
@@ -874,9 +878,18 @@ def sweep_floats(nodes: list[Value], seeds: dict[Value, float], inputs: list[Val
         if _place(order, node):
             raise RuntimeError(MEANWHILE)
     roles = bytearray(order.n + 1)
+    places = []  # noted now: a rule may sweep another graph that shares an input, which gives it another index
     for node in inputs:
-        if _placed(order, node):
+        places.append(node._index if _placed(order, node) else -1)
+        if places[len(places) - 1] >= 0:
             roles[node._index] = STOP
+    adjoints = array("d", bytes(8 * order.n + 8))
+    reached = bytearray(order.n + 1)
+    for node, seed in seeds.items():
+        if not _placed(order, node):
+            raise RuntimeError(MEANWHILE)
+        adjoints[node._index] = seed
+        reached[node._index] = 1
     for i in range(order.n):
         if roles[i] == IDLE:
             for operand in operands_of(cython.cast(Value, order.items[i])):
@@ -885,16 +898,8 @@ def sweep_floats(nodes: list[Value], seeds: dict[Value, float], inputs: list[Val
                     if _placed(order, node) and roles[node._index] != IDLE:
                         roles[i] = PASS
                         break
-    adjoints = array("d", bytes(8 * order.n + 8))
-    reached = bytearray(order.n + 1)
-    for node, seed in seeds.items():
-        adjoints[node._index] = seed
-        reached[node._index] = 1
     _sweep(order, adjoints, reached, roles)
-    result = []
-    for node in inputs:
-        result.append(adjoints[node._index] if _placed(order, node) else 0.0)  # noqa: PERF401  # typed, it runs in C
-    return result
+    return [adjoints[place] if place >= 0 else 0.0 for place in places]
 
 
 @cython.boundscheck(False)  # type: ignore[untyped-decorator]  # Cython's has no type
@@ -966,14 +971,20 @@ def _copied(node: Value, memo: Any) -> Value:
     """A node like this one, of the same operands, or of those that the memo has for them."""
     if node._code == 0:
         leaf = _leaf(type(node))
-        leaf.__setstate__(_state(node))
+        leaf.__setstate__(_state(node) if memo is None else deepcopy(_state(node), memo))
         return leaf
     args = [arg if memo is None or type(arg) is float else memo[id(arg)] for arg in operands_of(node)]
     return _made(node.op, node._data, args, numbers_of(node), node.grad, node._label)
 
 
-def _state(node: Value) -> tuple[float, float | None, str, Any]:
-    return (node._data, node.grad, node._label, getattr(node, "__dict__", None))
+def _state(leaf: Value) -> tuple[float, float | None, str, dict[str, Any]]:
+    attributes = dict(getattr(leaf, "__dict__", {}))
+    for kind in type(leaf).__mro__[: type(leaf).__mro__.index(Value)]:
+        slots = getattr(kind, "__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__") and hasattr(leaf, name):
+                attributes[name] = getattr(leaf, name)
+    return (leaf._data, leaf.grad, leaf._label, attributes)
 
 
 def _made(row: Any, y: float, args: Any, xs: Any, grad: Any, label: str) -> Value:

@@ -1,0 +1,112 @@
+"""``Graph``: a drawing as DOT text, rendered to SVG when it is shown or saved."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Graphviz measures Courier, whose widths every renderer knows; these are as wide, and read better on a screen.
+_FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', 'Courier New', monospace"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A drawing: ``source`` is its DOT text; in Jupyter it shows itself as SVG.
+
+    ``nodes`` and ``edges`` count what it shows.  In the SVG every node and edge has an id that is the same in every run
+    and in every part of the graph: node ``n3`` is the fourth in topological order (operands before results), edge
+    ``e3_1`` leads to it from its second operand, ``args[1]``.
+    """
+
+    source: str
+    nodes: int
+    edges: int
+
+    def svg(self) -> str:
+        """The drawing as an ``<svg>`` element.
+
+        It is rendered by Graphviz: the program ``dot`` if it is on the PATH, else that of the package graphviz-pure.
+        Raises RuntimeError when there is neither, and when the program fails or takes over a minute; ``source`` is
+        there all the same.
+        """
+        try:
+            from graphviz.backend.execute import run_check  # on first use: most programs never draw
+        except ImportError:
+            raise RuntimeError(_remedies("the Python package graphviz is not installed")) from None
+        program = _renderer()
+        command = [program, "-Kdot", "-Tsvg"]
+        try:
+            done = run_check(command, input=self.source, encoding="utf-8", capture_output=True, quiet=True, timeout=60)
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(
+                f"{program} took more than a minute for {self!r}: draw a part of it with depth= or around=, "
+                "or leave the DOT text to another program: Graph.source, Graph.save('graph.dot')"
+            ) from None
+        except (OSError, subprocess.SubprocessError) as error:
+            said = (getattr(error, "stderr", None) or str(error)).strip()
+            raise RuntimeError(self._failed(program, said)) from error
+        _, start, rest = done.stdout.partition("<svg ")
+        if not start:
+            raise RuntimeError(self._failed(program, "it wrote no SVG"))
+        rest = re.sub(r' font-family="Courier[^"]*"', "", rest)
+        about = f"Computation graph of {_count(self.nodes, 'node')} and {_count(self.edges, 'edge')}"
+        return f'<svg role="graphics-document document" aria-label="{about}" font-family="{_FONTS}" {rest}'
+
+    def _failed(self, program: str, said: str) -> str:
+        return f"{program} failed on {self!r}, whose DOT text is Graph.source: {said}"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the drawing to ``path``: SVG if it ends in .svg, DOT text if it ends in .dot.
+
+        The file is replaced as a whole or not at all.  Raises ValueError for another ending, RuntimeError as ``svg``.
+        """
+        path = Path(path)
+        ending = path.suffix.lower()
+        if ending not in (".svg", ".dot"):
+            raise ValueError(f"cannot save a graph as {path.name!r}: the name must end in .svg or .dot")
+        text = self.svg() if ending == ".svg" else self.source
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            temporary.write_bytes(text.encode())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        # a display hook that raises would break the whole cell, so whatever goes wrong is said in the text
+        try:
+            return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+        except Exception as error:
+            return {"text/plain": f"{self!r}\nnot drawn: {error}"}
+
+    def __repr__(self) -> str:
+        return f"<Graph of {_count(self.nodes, 'node')} and {_count(self.edges, 'edge')}>"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def _renderer() -> str:
+    """The path of a program that takes Graphviz's options."""
+    scripts = sysconfig.get_path("scripts")  # pip puts programs here, on the PATH only if the environment is activated
+    program = shutil.which("dot") or shutil.which("graphviz-pure", path=scripts) or shutil.which("graphviz-pure")
+    if program is None:
+        raise RuntimeError(_remedies(f"there is no program dot on the PATH and no graphviz-pure in {scripts}"))
+    return program
+
+
+def _remedies(problem: str) -> str:
+    return (
+        f"{problem}; to render SVG, install Graphviz (https://graphviz.org/download, on Debian: apt install graphviz) "
+        "or the packages it can do without: pip install graphviz graphviz-pure. "
+        "The DOT text needs neither: Graph.source, Graph.save('graph.dot')"
+    )

@@ -1,0 +1,92 @@
+"""The examples in the README and in docstrings run and print what they say; the README's map names what there is."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import autograd
+import nn
+
+ROOT = Path(autograd.__file__).resolve().parents[1]
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+RUN_BY_SETUPTOOLS = "autograd.native.build"
+
+
+def modules() -> list[str]:
+    return [
+        module.name
+        for package in (autograd, nn)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+        if not module.name.endswith("__main__") and module.name != RUN_BY_SETUPTOOLS
+    ]
+
+
+@pytest.mark.parametrize("name", ["autograd", "nn", *modules()])
+def test_docstrings(name: str) -> None:
+    failed, _ = doctest.testmod(importlib.import_module(name), optionflags=OPTIONS)
+    assert failed == 0
+
+
+def test_readme() -> None:
+    failed, attempted = doctest.testfile(str(ROOT / "README.md"), module_relative=False, optionflags=OPTIONS)
+    assert failed == 0
+    assert attempted > 20
+    assert texts(Path("tanh.svg")) == texts(ROOT / "notebooks" / "pictures" / "tanh.svg")
+
+
+def texts(svg: Path) -> list[str]:
+    """What a picture says; where it says it is the renderer's business."""
+    return [re.sub("<[^>]*>", "", text) for text in re.findall(r"<text.*?</text>|<title>.*?</title>", svg.read_text())]
+
+
+def test_readme_names_files_that_exist() -> None:
+    text = (ROOT / "README.md").read_text()
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
+    table = re.findall(r"^\| (`.*?`) \|", text[text.index("## The files") :], flags=re.MULTILINE)
+    for row in table:
+        folder = ""
+        for name in re.findall(r"`([^`]+)`", row):
+            path = ROOT / name if "/" in name else ROOT / folder / name
+            folder = str(path.parent.relative_to(ROOT))
+            assert path.exists(), name
+    assert pictures
+    for picture in pictures:
+        assert (ROOT / picture).exists(), picture
+
+
+def test_importing_needs_the_standard_library_only() -> None:
+    heavy = ("numpy", "graphviz", "matplotlib", "hypothesis", "scipy", "argparse", "Cython", "cython")
+    code = f"import sys, autograd; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_imports_run_downwards() -> None:
+    """Each module alone, and none of the engine imports what stands above it."""
+    level = ["primitives", "native", "value", "sweeps", "math", "functional", "checking", "testing", "expression"]
+    level += ["view", "demo", "__main__"]
+    for path in (ROOT / "autograd").glob("*.py"):
+        if path.stem not in level:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
+                names = [node.module.split(".")[0]]
+            elif isinstance(node, ast.ImportFrom) and node.level == 1:
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                targets = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+                assert not any(target.split(".")[0] == "nn" for target in targets), path
+                continue
+            else:
+                continue
+            for name in set(names) & set(level):
+                assert level.index(name) < level.index(path.stem), f"{path.stem} imports {name}"

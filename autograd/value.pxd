@@ -124,7 +124,7 @@ cdef Nodes _ordered(tuple outputs, object stop)
 cdef Nodes _by_birth(list leaves, Nodes results, long long oldest)
 @cython.locals(order=Nodes, node=Value, i=Py_ssize_t, places=list)
 cpdef list sweep_floats(list nodes, dict seeds, list inputs)
-@cython.locals(node=Value, xs=double[::1], i=Py_ssize_t, place=Py_ssize_t, by=Py_ssize_t, count=Py_ssize_t, shape=int,
+@cython.locals(node=Value, arg=Value, xs=double[::1], i=Py_ssize_t, place=Py_ssize_t, by=Py_ssize_t, count=Py_ssize_t, shape=int,
                adjoint=double, p=double, partials=list)
 cdef int _sweep(Nodes order, double[::1] adjoints, unsigned char[::1] reached, unsigned char[::1] roles) except -1
 @cython.locals(node=Value, i=Py_ssize_t)

@@ -20,6 +20,7 @@ from numbers import Real
 from typing import Any, NoReturn
 
 import cython
+from cython import NULL, cast, p_void
 
 from . import primitives as rows
 from .primitives import ROWS, Primitive
@@ -36,6 +37,7 @@ if not cython.compiled:  # in C, all these come from value.pxd
         dead_many,
         free,
         more_room,
+        ordered_by_set,
         partial1,
         partial2,
         partial_many,
@@ -505,14 +507,14 @@ def _unary(code: int, a: Value) -> Value:
 def _binary(code: int, a: Any, b: Any) -> Any:
     """The node of an operator, or NotImplemented if an operand is not a real number."""
     if type(a) is Value or isinstance(a, Value):
-        xa = cython.cast(Value, a)._data
+        xa = cast(Value, a)._data
     else:
         number = a if type(a) is float else _number(a)
         if number is None:
             return NotImplemented
         a, xa = None, number
     if type(b) is Value or isinstance(b, Value):
-        xb = cython.cast(Value, b)._data
+        xb = cast(Value, b)._data
     else:
         number = b if type(b) is float else _number(b)
         if number is None:
@@ -540,7 +542,7 @@ def _many(row: Primitive, args: tuple[Any, ...]) -> Value:
         arg = args[i]
         if type(arg) is Value or isinstance(arg, Value):
             operands[i] = arg
-            xs[i] = cython.cast(Value, arg)._data
+            xs[i] = cast(Value, arg)._data
         else:
             number = arg if type(arg) is float else _number(arg)
             if number is None:
@@ -747,7 +749,7 @@ class Nodes:
     def __init__(self, room: int) -> None:
         self.n = 0
         self.room = max(room, 1)
-        self.items: Any = cython.NULL
+        self.items: Any = NULL
         self.items = more_room(self.items, 0, self.room)
 
     def __dealloc__(self) -> None:
@@ -776,12 +778,12 @@ def _place(nodes: Nodes, node: Value) -> int:
     if _placed(nodes, node):
         return 1
     node._index = nodes.n
-    return _push(nodes, cython.cast(cython.p_void, node))
+    return _push(nodes, cast(p_void, node))
 
 
 def _placed(nodes: Nodes, node: Value) -> bool:
     """Whether the node's index is its place in this list: an index from another list shows by what lies there."""
-    return node._index < nodes.n and nodes.items[node._index] is cython.cast(cython.p_void, node)
+    return node._index < nodes.n and nodes.items[node._index] is cast(p_void, node)
 
 
 def _prefetch(nodes: Nodes, i: int) -> None:
@@ -798,37 +800,39 @@ def topological(*outputs: Value, stop: Container[Value] = ()) -> list[Value]:
     them in the order of their birth: leaves first, then the results.
     """
     order = _ordered(outputs, stop)
-    return [cython.cast(Value, order.items[i]) for i in range(order.n)]
+    return [cast(Value, order.items[i]) for i in range(order.n)]
 
 
 def _ordered(outputs: tuple[Value, ...], stop: Container[Value]) -> Nodes:
+    if not cython.compiled:
+        return ordered_by_set(outputs, stop, Nodes(0))
     queue, found, results = Nodes(64), Nodes(64), Nodes(64)
     leaves: list[Value] = []
     oldest = births
     stops = bool(stop)
     i = 0
     for node in outputs:
-        _push(queue, cython.cast(cython.p_void, node))
+        _push(queue, cast(p_void, node))
     while i < queue.n:
-        node = cython.cast(Value, queue.items[i])
+        node = cast(Value, queue.items[i])
         i += 1
         if _place(found, node):
             continue
         if node._shape == LEAF or (stops and node in stop):
             leaves.append(node)
             continue
-        _push(results, cython.cast(cython.p_void, node))
+        _push(results, cast(p_void, node))
         if node._birth < oldest:
             oldest = node._birth
         if node._shape == MANY:
             for operand in node._a:
                 if operand is not None:
-                    _request(queue, cython.cast(cython.p_void, operand))
+                    _request(queue, cast(p_void, operand))
             continue
         if node._a is not None:
-            _request(queue, cython.cast(cython.p_void, node._a))
+            _request(queue, cast(p_void, node._a))
         if node._b is not None:
-            _request(queue, cython.cast(cython.p_void, node._b))
+            _request(queue, cast(p_void, node._b))
     leaves.sort(key=_birth_of)
     return _by_birth(leaves, results, oldest)
 
@@ -850,16 +854,16 @@ def _by_birth(leaves: list[Value], results: Nodes, oldest: int) -> Nodes:
         for i in range(results.n):
             if COMPILED:
                 _prefetch(results, i + AHEAD)
-            node = cython.cast(Value, results.items[i])
+            node = cast(Value, results.items[i])
             places.items[node._birth - oldest] = results.items[i]
         for i in range(span):
             if COMPILED:
                 _prefetch(places, i + AHEAD)
-            if places.items[i] is not cython.NULL:
-                twice |= _place(order, cython.cast(Value, places.items[i]))
+            if places.items[i] is not NULL:
+                twice |= _place(order, cast(Value, places.items[i]))
         twice |= order.n != len(leaves) + results.n
     else:
-        rest = [cython.cast(Value, results.items[i]) for i in range(results.n)]
+        rest = [cast(Value, results.items[i]) for i in range(results.n)]
         rest.sort(key=_birth_of)
         for node in rest:
             twice |= _place(order, node)
@@ -892,7 +896,7 @@ def sweep_floats(nodes: list[Value], seeds: dict[Value, float], inputs: list[Val
         reached[node._index] = 1
     for i in range(order.n):
         if roles[i] == IDLE:
-            for operand in operands_of(cython.cast(Value, order.items[i])):
+            for operand in operands_of(cast(Value, order.items[i])):
                 if type(operand) is not float:
                     node = operand
                     if _placed(order, node) and roles[node._index] != IDLE:
@@ -918,7 +922,9 @@ def _sweep(order: Nodes, adjoints: Any, reached: Any, roles: Any) -> int:
         for i in range(order.n - 1, -1, -1):
             if COMPILED:
                 _prefetch(order, i - AHEAD)
-            node = cython.cast(Value, order.items[i])
+            node = cast(Value, order.items[i])
+            if node._index != i:  # so whatever was added to it may have been added in another place
+                raise RuntimeError(MEANWHILE)
             shape = node._shape
             if shape == LEAF or not reached[i] or roles[i] != PASS:
                 continue
@@ -932,8 +938,9 @@ def _sweep(order: Nodes, adjoints: Any, reached: Any, roles: Any) -> int:
                 operand = node._b if by and shape == BINARY else node._a[by] if shape == MANY else node._a
                 if operand is None:
                     continue
-                place = cython.cast(Value, operand)._index
-                if place >= order.n or order.items[place] is not cython.cast(cython.p_void, operand):
+                arg = operand
+                place = arg._index
+                if place >= i:
                     raise RuntimeError(MEANWHILE)
                 if roles[place] == IDLE:
                     continue
@@ -958,7 +965,7 @@ def _keep(order: Nodes, adjoints: Any) -> int:
     for i in range(order.n):
         if cython.compiled:
             _prefetch(order, i + AHEAD)
-        node = cython.cast(Value, order.items[i])
+        node = cast(Value, order.items[i])
         node._grad = node._grad + adjoints[i] if node._code == 0 and node._graded else adjoints[i]
         node._graded = True
     return 0

@@ -6,6 +6,7 @@ Every function on floats answers nan, which means: ask the row itself.
 from __future__ import annotations
 
 from math import nan
+from operator import attrgetter
 from typing import Any
 
 
@@ -29,6 +30,31 @@ def more_room(items: list[Any] | None, _room: int, more: int) -> list[Any]:
     items.extend([None] * more)
     return items
 
+
+def ordered_by_set(outputs: Any, stop: Any, order: Any) -> Any:
+    """``order`` filled as ``_ordered`` does it: where there are no pointers, a set and Python's sort are faster."""
+    queue = list({id(node): node for node in outputs}.values())
+    seen = set(map(id, queue))
+    leaves, results = [], []
+    for node in queue:
+        if not node._shape or (stop and node in stop):
+            leaves.append(node)
+            continue
+        results.append(node)
+        for operand in node._a if type(node._a) is tuple else (node._a, node._b):
+            if operand is not None and id(operand) not in seen:
+                seen.add(id(operand))
+                queue.append(operand)
+    leaves.sort(key=_birth)
+    results.sort(key=_birth)
+    order.items = leaves + results
+    order.n = len(queue)
+    for place, node in enumerate(order.items):
+        node._index = place
+    return order
+
+
+_birth = attrgetter("_birth")
 
 try:
     # A node refers to older nodes only and so is never part of a cycle, yet CPython's collector would walk all live

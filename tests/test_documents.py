@@ -21,6 +21,11 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 RUN_BY_SETUPTOOLS = "autograd.native.build"
 
 
+@pytest.fixture(autouse=True)
+def _working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # examples save pictures
+
+
 def modules() -> list[str]:
     return [
         module.name

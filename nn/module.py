@@ -1,0 +1,192 @@
+"""``Module``: a model with named parameters, saved as JSON and loaded again digit for digit."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from numbers import Real
+from pathlib import Path
+from typing import Any, Self
+
+from autograd import Value
+
+FORMAT = "glassgrad model"
+VERSION = 1
+
+
+class Module:
+    """A model: a function of a list of numbers, with parameters.
+
+    The parameters are the Values among the attributes, in the order in which the attributes were set; lists, tuples,
+    dicts and other Modules among them are entered.  An attribute whose name begins with ``_`` is passed over, and a
+    Value that is met again (a bias that neurons share) counts once, under its first name.
+    """
+
+    def __call__(self, inputs: Sequence[Any], /) -> Any:
+        """The output or outputs for one sample."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(self, inputs)")
+
+    def named_parameters(self) -> list[tuple[str, Value]]:
+        """All parameters in their fixed order, each with its dotted name, such as ``layers.0.neurons.2.w.1``."""
+        names: dict[Value, str] = {}
+        for attribute, item in vars(self).items():
+            if not attribute.startswith("_"):
+                for name, value in _values(item, attribute):
+                    names.setdefault(value, name)
+        return [(name, value) for value, name in names.items()]
+
+    def parameters(self) -> list[Value]:
+        """All parameters, in the order of ``named_parameters``."""
+        return [value for _, value in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set every parameter's ``.grad`` to None: not computed."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def state_dict(self) -> dict[str, float]:
+        """The parameters' numbers by name."""
+        return {name: parameter.data for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Set all parameters from a state_dict.
+
+        Raises ValueError, and changes nothing, if a name is missing or unknown or a number is not finite.
+        """
+        parameters = dict(self.named_parameters())
+        missing = [name for name in parameters if name not in state]
+        unknown = [name for name in state if name not in parameters]
+        if missing or unknown:
+            found = [f"{what} {_few(names)}" for what, names in (("lacks", missing), ("has", unknown)) if names]
+            raise ValueError(
+                f"this state is not one of this {type(self).__name__}, which has {len(parameters)} parameters: "
+                f"it {' and '.join(found)}"
+            )
+        numbers = {name: finite(f"parameter {name}", state[name]) for name in parameters}
+        for name, parameter in parameters.items():
+            parameter.data = numbers[name]
+
+    # ---- files -------------------------------------------------------------------------------------------------------
+
+    def architecture(self) -> dict[str, Any]:
+        """What ``type(self)(**architecture)`` needs, beside the parameters, to make this model anew; goes into JSON."""
+        return {}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to ``path`` as JSON, from which ``load`` makes the same model with the same doubles.
+
+        The file is replaced as a whole or not at all.  Raises ValueError for a parameter that is not finite.
+        """
+        document = {
+            "format": FORMAT,
+            "version": VERSION,
+            "kind": type(self).__name__,
+            "architecture": self.architecture(),
+            "parameters": {name: finite(f"parameter {name}", x) for name, x in self.state_dict().items()},
+        }
+        write(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """The model in a file that ``save`` wrote: of this class or a subclass, so ``Module.load`` reads every kind.
+
+        Raises ValueError, saying what is wrong, if the file is cut short or no saved model, of another version or
+        another kind, or if its parameters do not fit its architecture or are not finite.
+        """
+        document = _read(path)
+        kinds = {kind.__name__: kind for kind in _family(cls)}
+        kind = document["kind"]
+        if kind not in kinds:
+            remedy = "define (import) that class before loading" if cls is Module else "load it with nn.load"
+            raise ValueError(f"{path} holds a model of kind {kind!r}, not {cls.__name__}: {remedy}")
+        try:
+            model: Self = kinds[kind](**document["architecture"])
+            model.load_state_dict(document["parameters"])
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} does not describe a {kind}: {error}") from error
+        return model
+
+
+def _values(item: Any, name: str) -> Iterator[tuple[str, Value]]:
+    if isinstance(item, Value):
+        yield name, item
+    elif isinstance(item, Module):
+        for inner, value in item.named_parameters():
+            yield f"{name}.{inner}", value
+    elif isinstance(item, list | tuple | dict):
+        for key, part in item.items() if isinstance(item, dict) else enumerate(item):
+            yield from _values(part, f"{name}.{key}")
+
+
+def _family(cls: type[Module]) -> Iterator[type[Any]]:
+    """The class and its subclasses, a later one after an earlier one of the same name."""
+    yield cls
+    for subclass in cls.__subclasses__():
+        yield from _family(subclass)
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def finite(what: str, x: Any) -> float:
+    """``x`` as a float; ValueError, saying what it is, if it is no real number or not finite as a float."""
+    if not isinstance(x, Real):
+        raise ValueError(f"{what} must be a number, not {type(x).__name__} {x!r}")
+    try:
+        number = float(x)
+    except OverflowError:  # an int too large
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{what} is {x}, not a finite number")
+    return number
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    try:
+        document = json.loads(Path(path).read_bytes(), parse_constant=_refuse, object_pairs_hook=_unique)
+    except (RecursionError, ValueError) as error:
+        raise ValueError(f"{path} is no saved model, or is cut short or damaged: {error}") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError(f'{path} is no saved model: it must be a JSON object with "format": "{FORMAT}"')
+    if document.get("version") != VERSION:
+        raise ValueError(
+            f"{path} is a saved model of version {document.get('version')!r}, and this program reads version "
+            f"{VERSION}: use the program that wrote it, or a newer one"
+        )
+    for key, kind in (("kind", str), ("architecture", dict), ("parameters", dict)):
+        if not isinstance(document.get(key), kind):
+            raise ValueError(f"{path} is no complete saved model: its {key!r} is missing or not a {kind.__name__}")
+    for name, x in document["parameters"].items():
+        if type(x) not in (float, int):
+            raise ValueError(f"{path} is no saved model: its parameter {name} is {x!r}, not a number")
+    return document
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no finite number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} occurs twice")
+    return result
+
+
+def write(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file that is there as a whole or, if anything goes wrong, as it was before."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut could leave the new name with none of the text
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,234 @@
+"""Optimisers, which move parameters against their gradients, and schedules for the rate at which they do.
+
+A rate is a number, or a function of the number of steps taken so far that returns one: any callable, or one of the
+schedules at the end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from autograd import Value
+
+Rate = float | Callable[[int], float]
+State = tuple[float, ...]
+
+
+class Optimizer:
+    """What optimisers share: ``step()`` moves each parameter that has a gradient, all of them or none.
+
+    A parameter whose ``.grad`` is None (not computed: a connection that is switched off) is left as it is, with its
+    momentum and its weight decay.  ``clip_value`` limits each gradient to ±clip_value; ``clip_norm`` then scales all of
+    them so that their Euclidean norm is at most clip_norm.  ``.grad`` itself is not changed by that.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        rate: Rate,
+        *,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        self.parameters = list(parameters)
+        if not self.parameters:
+            raise ValueError("an optimizer needs at least one parameter, and there are none")
+        for parameter in self.parameters:
+            if not isinstance(parameter, Value) or parameter.op is not None:
+                raise TypeError(f"an optimizer takes leaf Values, such as model.parameters(), not {parameter!r}")
+        if len(set(self.parameters)) < len(self.parameters):
+            raise ValueError("an optimizer takes each parameter once, and one is given twice")
+        _check("weight_decay", weight_decay)
+        for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+            if limit is not None and not limit > 0:
+                raise ValueError(f"{name} must be above 0, not {limit!r}")
+        if not callable(rate):
+            _check("rate", rate)
+        self.rate = rate
+        self.weight_decay = weight_decay
+        self.clip_norm, self.clip_value = clip_norm, clip_value
+        self.steps = 0
+        self._state: dict[Value, State] = {}
+
+    def step(self) -> None:
+        """Move the parameters by one step.
+
+        Raises FloatingPointError, and changes nothing, if a gradient or anything computed from it is not finite.
+        """
+        rate = self.rate(self.steps) if callable(self.rate) else self.rate
+        if not 0 <= rate < math.inf:
+            raise ValueError(f"the rate of step {self.steps} must be a finite number of at least 0, not {rate!r}")
+        live = [parameter for parameter in self.parameters if parameter.grad is not None]
+        slopes = [parameter.grad or 0.0 for parameter in live]
+        for parameter, g in zip(live, slopes, strict=True):
+            if not math.isfinite(g):
+                raise FloatingPointError(f"{self._where(parameter)}: its gradient is {g}. {_UNCHANGED}")
+        if self.clip_value is not None:
+            slopes = clip_by_value(slopes, self.clip_value)
+        if self.clip_norm is not None:
+            slopes = clip_by_norm(slopes, self.clip_norm)
+        moved = [self._moved(p.data, g, self._state.get(p), rate) for p, g in zip(live, slopes, strict=True)]
+        for parameter, (x, state) in zip(live, moved, strict=True):
+            if not all(map(math.isfinite, (x, *state))):
+                raise FloatingPointError(
+                    f"{self._where(parameter)}: from {parameter.data!r}, with gradient {parameter.grad!r} and rate "
+                    f"{rate!r}, it would become {x}, with state {state}. {_UNCHANGED}"
+                )
+        try:
+            self._commit(live, moved)
+        except KeyboardInterrupt:
+            self._commit(live, moved)  # Ctrl-C between two parameters: finish the step first
+            raise
+        self.steps += 1
+
+    def zero_grad(self) -> None:
+        """Set every parameter's ``.grad`` to None: not computed."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def _commit(self, live: list[Value], moved: list[tuple[float, State]]) -> None:
+        for parameter, (x, state) in zip(live, moved, strict=True):
+            parameter.data = x
+            self._state[parameter] = state
+
+    def _where(self, parameter: Value) -> str:
+        name = parameter.label or f"number {self.parameters.index(parameter)}"
+        return f"{type(self).__name__}, step {self.steps}, parameter {name}"
+
+    def _moved(self, x: float, g: float, state: State | None, rate: float) -> tuple[float, State]:
+        """The new number and the new state of a parameter with number ``x`` and gradient ``g``; None: no state yet."""
+        raise NotImplementedError
+
+
+_UNCHANGED = "No parameter was changed; a smaller rate, clip_norm= or inputs of a smaller scale may help"
+
+
+class SGD(Optimizer):
+    """Gradient descent: x ← x − rate · g, with g ← g + weight_decay · x.
+
+    With momentum: v ← momentum · v + g, starting with v = g, and x ← x − rate · v; with ``nesterov``,
+    x ← x − rate · (g + momentum · v).  (Sutskever et al. 2013, in the form in which PyTorch has it.)
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        rate: Rate = 0.1,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        super().__init__(parameters, rate, weight_decay=weight_decay, clip_norm=clip_norm, clip_value=clip_value)
+        _check("momentum", momentum)
+        if nesterov and not momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        self.momentum, self.nesterov = momentum, nesterov
+
+    def _moved(self, x: float, g: float, state: State | None, rate: float) -> tuple[float, State]:
+        g += self.weight_decay * x
+        if not self.momentum:
+            return x - rate * g, ()
+        v = g if state is None else self.momentum * state[0] + g
+        return x - rate * (g + self.momentum * v if self.nesterov else v), (v,)
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015, algorithm 1), with g ← g + weight_decay · x.
+
+    m ← β₁ m + (1 − β₁) g;  v ← β₂ v + (1 − β₂) g²;  x ← x − rate · m̂ / (√v̂ + ε), where m̂ = m / (1 − β₁ᵗ),
+    v̂ = v / (1 − β₂ᵗ) and t counts the steps of this parameter.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        rate: Rate = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        super().__init__(parameters, rate, weight_decay=weight_decay, clip_norm=clip_norm, clip_value=clip_value)
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas must lie in [0, 1), not {betas!r}")
+        _check("epsilon", epsilon)
+        self.betas, self.epsilon = betas, epsilon
+
+    def _moved(self, x: float, g: float, state: State | None, rate: float) -> tuple[float, State]:
+        return self._adapted(x, g + self.weight_decay * x, state, rate)
+
+    def _adapted(self, x: float, g: float, state: State | None, rate: float) -> tuple[float, State]:
+        (b1, b2), (m, v, t) = self.betas, state or (0.0, 0.0, 0.0)
+        t += 1
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g * g
+        return x - rate * (m / (1 - b1**t)) / (math.sqrt(v / (1 - b2**t)) + self.epsilon), (m, v, t)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019): x ← x − rate · weight_decay · x, then Adam's step.
+
+    The decay does not pass through m and v, as it does in Adam.
+    """
+
+    def __init__(
+        self, parameters: Iterable[Value], rate: Rate = 0.001, *, weight_decay: float = 0.01, **options: Any
+    ) -> None:
+        super().__init__(parameters, rate, weight_decay=weight_decay, **options)
+
+    def _moved(self, x: float, g: float, state: State | None, rate: float) -> tuple[float, State]:
+        return self._adapted(x - rate * self.weight_decay * x, g, state, rate)
+
+
+def clip_by_value(slopes: Iterable[float], limit: float) -> list[float]:
+    """Each number, or ±limit if it lies beyond."""
+    return [min(max(g, -limit), limit) for g in slopes]
+
+
+def clip_by_norm(slopes: Iterable[float], limit: float) -> list[float]:
+    """The numbers, scaled by one factor so that the root of the sum of their squares is at most ``limit``."""
+    slopes = list(slopes)
+    top = max(map(abs, slopes), default=0.0) or 1.0
+    scaled = [g / top for g in slopes]  # the norm of finite numbers may be too large for a float
+    norm = math.hypot(*scaled)
+    return slopes if norm * top <= limit else [g / norm * limit for g in scaled]
+
+
+def _check(name: str, x: Any) -> None:
+    if not 0 <= x < math.inf:
+        raise ValueError(f"{name} must be a finite number of at least 0, not {x!r}")
+
+
+# ---- schedules: functions of the number of steps taken so far --------------------------------------------------------
+
+
+def constant_rate(rate: float) -> Callable[[int], float]:
+    """``rate`` at every step."""
+    return lambda step: rate
+
+
+def step_rate(rate: float, every: int, factor: float = 0.1) -> Callable[[int], float]:
+    """rate · factor^⌊step / every⌋: constant, then multiplied by ``factor`` after each ``every`` steps."""
+    if every < 1:
+        raise ValueError(f"every must be at least 1, not {every!r}")
+    return lambda step: rate * factor ** (step // every)
+
+
+def exponential_rate(rate: float, factor: float) -> Callable[[int], float]:
+    """rate · factor^step."""
+    return lambda step: rate * factor**step
+
+
+def cosine_rate(rate: float, steps: int, floor: float = 0.0) -> Callable[[int], float]:
+    """floor + ½ (rate − floor) (1 + cos(π · step / steps)), from ``rate`` down to ``floor``, where it stays."""
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, not {steps!r}")
+    return lambda step: floor + 0.5 * (rate - floor) * (1 + math.cos(math.pi * min(step / steps, 1.0)))

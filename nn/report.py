@@ -1,0 +1,342 @@
+"""What a training run has to show: scores and confusion matrices as text; the network and its decisions as SVG."""
+
+from __future__ import annotations
+
+import html
+import io
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .data import CategoryColumn, Column, NumberColumn, Table, TableModel, probabilities
+from .layers import MLP
+from .training import predict
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_CLASSES = 20  # of which a matrix is printed
+
+# Told apart by any eye, and by their lightness in grey: blue, orange, bluish green, purple, yellow, sky, vermilion, grey.
+COLOURS = ["#0969da", "#d9730d", "#009e73", "#8250df", "#c9a400", "#56b4e9", "#c0392b", "#6e7781"]
+MARKERS = "os^DvPX*"
+
+
+# ---- text ------------------------------------------------------------------------------------------------------------
+
+
+def scores(model: TableModel, table: Table) -> str:
+    """For each target, how well the model predicts it on this table: scores, and for classes a confusion matrix."""
+    wanted = model.encode_targets(table)
+    given = [model.answers(outputs) for outputs in predict(model.network, model.encode(table))]
+    blocks = []
+    for k, target in enumerate(model.targets):
+        right = [row[k] for row in wanted]
+        found = [row[k][0] for row in given]
+        if isinstance(target, CategoryColumn):
+            blocks.append(_classes(target, [int(t) for t in right], [target.categories.index(str(y)) for y in found]))
+        else:
+            blocks.append(_numbers(target, [target.decode([t]) for t in right], [float(y) for y in found]))
+    return "\n\n".join(blocks)
+
+
+def _classes(target: CategoryColumn, right: list[int], found: list[int]) -> str:
+    hits = sum(map(int.__eq__, right, found))
+    lines = [f"{target.name}: {100 * hits / len(right):.1f} % right ({hits} of {len(right)})"]
+    counts = Counter(zip(right, found, strict=True))
+    names = target.categories
+    if len(names) <= MOST_CLASSES:
+        lines += ["", *confusion_matrix(names, counts)]
+    else:
+        worst = [(pair, n) for pair, n in counts.most_common() if pair[0] != pair[1]][:10]
+        lines += [f"  {names[t]} taken for {names[y]}: {n}" for (t, y), n in worst]
+    return "\n".join(lines)
+
+
+def confusion_matrix(names: Sequence[str], counts: Counter[tuple[int, int]]) -> list[str]:
+    """Lines of a table: a row for each true class, a column for each predicted one, a dot for none."""
+    cells = [[str(counts[t, y] or "·") for y in range(len(names))] for t in range(len(names))]
+    first = max(4, *map(len, names))
+    widths = [max(len(name), *(len(row[y]) for row in cells)) for y, name in enumerate(names)]
+
+    def line(head: str, row: Sequence[str]) -> str:
+        return "  ".join([head.rjust(first), *(cell.rjust(w) for cell, w in zip(row, widths, strict=True))])
+
+    return [f"{'true':>{first}}  predicted", line("", names), *(line(*pair) for pair in zip(names, cells, strict=True))]
+
+
+def _numbers(target: NumberColumn, right: list[float], found: list[float]) -> str:
+    errors = [y - t for y, t in zip(found, right, strict=True)]
+    size = math.hypot(*errors)
+    mean = math.fsum(right) / len(right)
+    spread = math.hypot(*(t - mean for t in right))
+    explained = f", R² {1 - (size / spread) ** 2:.4f}" if spread else ""
+    return (
+        f"{target.name}: root mean squared error {size / math.sqrt(len(errors)):.6g}, "
+        f"mean absolute error {math.fsum(map(abs, errors)) / len(errors):.6g}{explained}"
+    )
+
+
+def described(column: Column) -> str:
+    """One line about a column."""
+    if isinstance(column, NumberColumn):
+        fill = "" if column.fill is None else f", {column.fill:g} where missing"
+        return f"{column.name}: a number, mean {column.mean:g}, scale {column.scale:g}{fill}"
+    fill = "" if column.fill is None else f", {column.fill} where missing"
+    shown = ", ".join(column.categories[:10]) + (f", … {column.width - 10} more" if column.width > 10 else "")
+    return f"{column.name}: one of {column.width} ({shown}){fill}"
+
+
+# ---- the network as a picture ----------------------------------------------------------------------------------------
+
+_STEP, _RADIUS, _GAP = 34, 9, 170
+_FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif"
+
+
+def network_svg(network: MLP, inputs: Sequence[str], outputs: Sequence[str], most: int = 16) -> str:
+    """The neurons of an MLP in columns, a line for each weight: blue if positive, orange if negative, thicker if larger.
+
+    Of a layer of more than ``most`` neurons, only the first and the last are drawn.
+    """
+    sizes = [network.n_in, *(len(layer.neurons) for layer in network.layers)]
+    weights = [[[w.data for w in neuron.w] for neuron in layer.neurons] for layer in network.layers]
+    shown = [_shown(size, most) for size in sizes]
+    rows = max(len(places) for places in shown)
+    left = 30 + 7.5 * max(_length(inputs[i]) for i in shown[0] if i is not None)
+    right = 30 + 7.5 * max(_length(outputs[i]) for i in shown[-1] if i is not None)
+    width = left + _GAP * (len(sizes) - 1) + right
+    top = 52
+    height = top + _STEP * rows + 34
+
+    def at(layer: int, row: int) -> tuple[float, float]:
+        return left + _GAP * layer, top + _STEP * (row + 0.5 + (rows - len(shown[layer])) / 2)
+
+    lines, dots = [], []
+    for depth, matrix in enumerate(weights):
+        largest = max((abs(w) for row in matrix for w in row), default=0.0) or 1.0
+        for j, target in enumerate(shown[depth + 1]):
+            for i, source in enumerate(shown[depth]):
+                if source is not None and target is not None:
+                    (x1, y1), (x2, y2), w = at(depth, i), at(depth + 1, j), matrix[target][source]
+                    thick, colour = 0.3 + 3.7 * abs(w) / largest, COLOURS[0] if w >= 0 else COLOURS[1]
+                    lines.append(
+                        f'<line x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}" stroke="{colour}" '
+                        f'stroke-width="{thick:.2f}" stroke-opacity="0.75"><title>{w:.6g}</title></line>'
+                    )
+    for depth, places in enumerate(shown):
+        for row, number in enumerate(places):
+            x, y = at(depth, row)
+            if number is None:
+                dots.append(_text(x, y + 4, f"⋮ {sizes[depth] - most:,} more", "middle"))
+                continue
+            neuron = network.layers[depth - 1].neurons[number] if depth else None
+            bias = getattr(neuron.b, "data", neuron.b) if neuron else None
+            title = "" if bias is None else f"<title>bias {bias:.6g}</title>"
+            dots.append(
+                f'<circle cx="{x:g}" cy="{y:g}" r="{_RADIUS}" fill="{"#ffffff" if depth else "#ddf4ff"}" '
+                f'stroke="#1f2328">{title}</circle>'
+            )
+            if depth == 0:
+                dots.append(_text(x - 16, y + 4, inputs[number], "end"))
+            if depth == len(sizes) - 1:
+                dots.append(_text(x + 16, y + 4, outputs[number], "start"))
+    for depth, size in enumerate(sizes):
+        x = at(depth, 0)[0]
+        kind = "input" if depth == 0 else "output" if depth == len(sizes) - 1 else network.architecture()["activation"][depth - 1]
+        dots.append(_text(x, 24, f"{size:,} {kind}{'s' * (size != 1 and kind in ('input', 'output'))}", "middle", bold=True))
+    middle, low = width / 2, height - 14
+    legend = [
+        f'<line x1="{middle - 118:g}" y1="{low - 4:g}" x2="{middle - 94:g}" y2="{low - 4:g}" stroke="{COLOURS[0]}" stroke-width="3"/>',
+        _text(middle - 88, low, "weight > 0", "start"),
+        f'<line x1="{middle + 8:g}" y1="{low - 4:g}" x2="{middle + 32:g}" y2="{low - 4:g}" stroke="{COLOURS[1]}" stroke-width="3"/>',
+        _text(middle + 38, low, "weight < 0", "start"),
+    ]
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
+            f'viewBox="0 0 {width:g} {height:g}" font-family="{_FONT}" font-size="12" role="img" '
+            f'aria-label="A network of {" - ".join(map(str, sizes))} neurons">',
+            f'<rect width="{width:g}" height="{height:g}" fill="#ffffff"/>',
+            *lines,
+            *dots,
+            *legend,
+            "</svg>\n",
+        ]
+    )
+
+
+def _shown(size: int, most: int) -> list[int | None]:
+    """The numbers of the neurons to draw, None for those between."""
+    if size <= most:
+        return list(range(size))
+    return [*range(most // 2), None, *range(size - most // 2, size)]
+
+
+def _length(text: str) -> int:
+    return min(len(text), 24)
+
+
+def _text(x: float, y: float, text: str, anchor: str, bold: bool = False) -> str:
+    short = text if len(text) <= 24 else f"{text[:23]}…"
+    weight = ' font-weight="600"' if bold else ""
+    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="#1f2328"{weight}>{html.escape(short)}</text>'
+
+
+def names_of_inputs(model: TableModel) -> list[str]:
+    """A name for each input of the network: the column's, with the category for one of several."""
+    return [
+        name
+        for column in model.columns
+        for name in (
+            [column.name] if isinstance(column, NumberColumn) else [f"{column.name} = {c}" for c in column.categories]
+        )
+    ]
+
+
+def names_of_outputs(model: TableModel) -> list[str]:
+    """A name for each output of the network; of two categories, the one that a positive logit stands for."""
+    names: list[str] = []
+    for target in model.targets:
+        if isinstance(target, NumberColumn):
+            names.append(target.name)
+        else:
+            categories = target.categories if target.width > 2 else target.categories[1:]
+            names += [f"{target.name} = {category}" for category in categories]
+    return names
+
+
+# ---- the decision boundary -------------------------------------------------------------------------------------------
+
+
+def has_plane(model: TableModel) -> bool:
+    """Whether the model's inputs are two numbers, so that its decisions can be drawn in a plane."""
+    return len(model.columns) == 2 and all(isinstance(column, NumberColumn) for column in model.columns)
+
+
+def boundary(model: TableModel, train: Table, held_out: Table | None = None, steps: int = 60) -> Figure:
+    """What the model says all over the plane of its two inputs, with the rows on top; a panel for each target.
+
+    Raises ImportError, with the remedy, where matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("a plot of the decisions needs matplotlib: pip install 'glassgrad[plot]'") from error
+    first, second = model.columns
+    assert isinstance(first, NumberColumn)
+    assert isinstance(second, NumberColumn)
+    tables = [("trained on", train)] + ([("held out", held_out)] if held_out is not None and held_out.rows else [])
+    points = [[(first.decode(x[:1]), second.decode(x[1:])) for x in model.encode(table)] for _, table in tables]
+    every = [point for part in points for point in part]
+    grid = [_reach([point[axis] for point in every], steps) for axis in (0, 1)]
+    plane = [[(x - first.mean) / first.scale, (y - second.mean) / second.scale] for y in grid[1] for x in grid[0]]
+    field = [model._parts(outputs) for outputs in predict(model.network, plane)]
+    count = len(model.targets)
+    figure = Figure(figsize=(1.2 + 5.2 * count, 4.6), layout="constrained")
+    for k, target in enumerate(model.targets):
+        axes = figure.add_subplot(1, count, k + 1)
+        rows = [[parts[k] for parts in field[i : i + steps]] for i in range(0, len(field), steps)]
+        wanted = [[row[k] for row in model.encode_targets(table)] for _, table in tables]
+        if isinstance(target, NumberColumn):
+            _levels(figure, axes, target, grid, rows, points, wanted)
+        else:
+            _regions(figure, axes, target, grid, rows)
+            _scatter(axes, target, points, wanted, [name for name, _ in tables])
+        axes.set(xlabel=first.name, ylabel=second.name, xlim=_ends(grid[0]), ylim=_ends(grid[1]))
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def boundary_svg(model: TableModel, train: Table, held_out: Table | None = None) -> str:
+    """The picture of ``boundary`` as SVG, the same text for the same model and rows."""
+    figure, buffer = boundary(model, train, held_out), io.StringIO()
+    from matplotlib import rc_context
+
+    with rc_context({"svg.hashsalt": "boundary", "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def _reach(xs: Sequence[float], steps: int) -> list[float]:
+    low, high = min(xs), max(xs)
+    margin = 0.12 * (high - low) or 1.0
+    return [low - margin + (high - low + 2 * margin) * i / (steps - 1) for i in range(steps)]
+
+
+def _ends(xs: Sequence[float]) -> tuple[float, float]:
+    return xs[0], xs[-1]
+
+
+def _regions(figure: Figure, axes: Axes, target: CategoryColumn, grid: Any, rows: Any) -> None:
+    if target.width == 2:
+        from matplotlib.colors import LinearSegmentedColormap
+
+        shades = LinearSegmentedColormap.from_list("two", [COLOURS[0], "#ffffff", COLOURS[1]])
+        shares = [[probabilities(logits)[1] for logits in row] for row in rows]
+        levels = [i / 10 for i in range(11)]
+        filled = axes.contourf(*grid, shares, levels=levels, cmap=shades, alpha=0.45, vmin=0, vmax=1)
+        bar = figure.colorbar(filled, ax=axes, ticks=[0, 0.25, 0.5, 0.75, 1], shrink=0.9)
+        bar.set_label(f"probability of {target.name} = {target.categories[1]}")
+        bar.outline.set_visible(False)
+        if any(p < 0.5 for row in shares for p in row) and any(p > 0.5 for row in shares for p in row):
+            axes.contour(*grid, shares, levels=[0.5], colors="#1f2328", linewidths=1.4)
+        return
+    for k in range(target.width):
+        lead = [[z[k] - max(z[:k] + z[k + 1 :]) for z in row] for row in rows]
+        highest = max(map(max, lead))
+        if highest > 0:
+            colour = COLOURS[k % len(COLOURS)]
+            axes.contourf(*grid, lead, levels=[0, highest + 1], colors=[colour], alpha=0.18)
+            if min(map(min, lead)) < 0:
+                axes.contour(*grid, lead, levels=[0], colors="#1f2328", linewidths=1.0)
+
+
+def _scatter(axes: Axes, target: CategoryColumn, points: Any, wanted: Any, names: Sequence[str]) -> None:
+    for part, (name, places, classes) in enumerate(zip(names, points, wanted, strict=True)):
+        for k, category in enumerate(target.categories):
+            chosen = [place for place, t in zip(places, classes, strict=True) if t == k]
+            if chosen:
+                colour = COLOURS[k % len(COLOURS)]
+                label = f"{category}, {name}" if len(names) > 1 else category
+                axes.scatter(
+                    *zip(*chosen, strict=True),
+                    s=22,
+                    marker=MARKERS[k % len(MARKERS)],
+                    facecolor="#ffffff" if part else colour,
+                    edgecolor=colour if part else "#ffffff",
+                    linewidth=1.2 if part else 0.5,
+                    label=label,
+                    zorder=3,
+                )
+    if target.width <= len(COLOURS):
+        axes.legend(title=target.name, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=9)
+
+
+def _levels(figure: Figure, axes: Axes, target: NumberColumn, grid: Any, rows: Any, points: Any, wanted: Any) -> None:
+    values = [[target.decode(outputs) for outputs in row] for row in rows]
+    truths = [[target.decode([t]) for t in part] for part in wanted]
+    every = [x for part in [*values, *truths] for x in part]
+    low, high = min(every), max(every)
+    if low == high:
+        low, high = low - 1, high + 1
+    levels = [low + (high - low) * i / 12 for i in range(13)]
+    filled = axes.contourf(*grid, values, levels=levels, cmap="cividis", vmin=low, vmax=high)
+    figure.colorbar(filled, ax=axes, shrink=0.9).set_label(target.name)
+    for part, (places, numbers) in enumerate(zip(points, truths, strict=True)):
+        axes.scatter(
+            *zip(*places, strict=True),
+            c=numbers,
+            cmap="cividis",
+            vmin=low,
+            vmax=high,
+            s=26,
+            marker="s" if part else "o",
+            edgecolor="#ffffff",
+            linewidth=0.8,
+            label="held out" if part else "trained on",
+            zorder=3,
+        )
+    if len(points) > 1:
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=9)

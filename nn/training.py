@@ -1,0 +1,421 @@
+"""``fit``: epochs of forward pass, backward pass and step, with a History of the losses."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from numbers import Real
+from operator import index
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograd import Value, no_grad
+from autograd.math import dot
+from autograd.value import topological
+
+from .compare import local_partials
+from .layers import Seed, generator
+from .losses import Loss, half_squared
+from .module import Module, finite, write
+from .optim import SGD, Optimizer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_ERRORS = (ArithmeticError, ValueError)
+
+
+@dataclass
+class History:
+    """What a training run did: ``loss`` after ``loss``, one an epoch, and why it ended.
+
+    ``loss`` holds each epoch's mean over the samples, taken as they were trained on, before each step;
+    ``validation_loss`` the mean over the held-out samples after the epoch (empty if none are held out).  ``stopped`` is
+    "epochs" (all were run), "goal", "patience", "callback" or "interrupted" (Ctrl-C).  In Jupyter it shows its plot.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    stopped: str = ""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the run."""
+        return self.stopped == "interrupted"
+
+    @property
+    def watched(self) -> list[float]:
+        """The losses that goal and patience look at: the validation's if there are any, else the training's."""
+        return self.validation_loss or self.loss
+
+    def figure(self) -> Figure:
+        """The losses by epoch, on a logarithmic scale if they span more than a factor of 20, as a matplotlib Figure.
+
+        Raises ImportError, with the remedy, where matplotlib is not installed.
+        """
+        try:
+            from matplotlib.figure import Figure
+            from matplotlib.ticker import MaxNLocator
+        except ImportError as error:
+            raise ImportError("a plot of the losses needs matplotlib: pip install matplotlib") from error
+        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+        axes = figure.add_subplot()
+        curves = [("training", self.loss, "#0969da", "-"), ("validation", self.validation_loss, "#bc4c00", "--")]
+        for name, losses, colour, dashes in curves:
+            if losses:
+                marker = "o" if len(losses) == 1 else ""
+                axes.plot(range(1, len(losses) + 1), losses, dashes, color=colour, label=name, marker=marker)
+        values = self.loss + self.validation_loss
+        if values and 0 < min(values) < max(values) / 20:
+            axes.set_yscale("log")
+        if self.validation_loss:
+            axes.legend(frameon=False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.set(xlabel="epoch", ylabel="loss")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+        return figure
+
+    def svg(self) -> str:
+        """The plot as SVG, the same text for the same losses; raises as ``figure``."""
+        figure, buffer = self.figure(), io.StringIO()
+        from matplotlib import rc_context
+
+        with rc_context({"svg.hashsalt": "loss", "svg.fonttype": "none"}):
+            figure.savefig(buffer, format="svg", metadata={"Date": None})
+        return buffer.getvalue()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the plot to a file whose name ends in .svg, as a whole or not at all.
+
+        Raises ValueError for another ending, and as ``figure``.
+        """
+        if Path(path).suffix.lower() != ".svg":
+            raise ValueError(f"cannot save a plot as {Path(path).name!r}: the name must end in .svg")
+        write(path, self.svg())
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        try:  # a display hook that raises would break the whole cell
+            return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+        except Exception as error:
+            return {"text/plain": f"{self!r}\nnot drawn: {error}"}
+
+    def __repr__(self) -> str:
+        if not self.loss:
+            return f"<History of 0 epochs: {self.stopped}>"
+        last = f"loss {self.loss[-1]:.6g}"
+        if self.validation_loss:
+            last += f", validation {self.validation_loss[-1]:.6g}"
+        return f"<History of {len(self.loss)} epochs: {last}, stopped by {self.stopped}>"
+
+
+def fit(
+    model: Module,
+    inputs: Iterable[Any],
+    targets: Iterable[Any],
+    *,
+    loss: Loss = half_squared,
+    optimizer: Optimizer | None = None,
+    epochs: int = 100,
+    batch_size: int | None = None,
+    seed: Seed = 0,
+    validation: float | tuple[Iterable[Any], Iterable[Any]] = 0.0,
+    goal: float | None = None,
+    patience: int | None = None,
+    l2: float = 0.0,
+    callbacks: Sequence[Callable[[History], Any]] = (),
+    progress: bool | None = None,
+) -> History:
+    """Train the model in place, and return the History.
+
+    A sample is a list of numbers (or one number, for a model with one input) and its target what ``loss`` takes; NumPy
+    arrays will do.  A step moves the optimizer's parameters against the gradient of the mean loss over a batch, plus
+    ``l2`` times the sum of the squares of those that took part.
+
+    - ``loss``, ``optimizer``: half_squared and SGD(model.parameters(), rate=0.1) if none are given.
+    - ``batch_size``: samples a step; 1 is online training, None all of them at once.
+    - ``seed``: for the order of the samples, drawn anew each epoch, and for the split; None: in the order given, with
+      the last ones held out.
+    - ``validation``: the share of samples to hold out (above 0, below 1), or a pair (inputs, targets).
+    - ``goal``, ``patience``: stop as soon as the watched loss (validation, if any) is at most ``goal``, or when it has
+      not improved for ``patience`` epochs; with patience, the model ends with the parameters of its best epoch.
+    - ``callbacks``: called with the History after each epoch; one that returns True ends the training.
+    - ``progress``: a bar with loss and time left (needs tqdm); None: if tqdm is there and stderr is a terminal.
+
+    Ctrl-C ends the training between two steps and returns the History all the same.
+
+    Raises FloatingPointError as soon as a loss or gradient is not finite or an operation fails, naming the epoch (from
+    1), the sample (from 0, as given) and the first operation to blame; the parameters are as before that step.  Raises
+    ValueError for samples that do not fit together or are not finite.
+    """
+    if epochs < 0 or (batch_size is not None and batch_size < 1) or (patience is not None and patience < 1):
+        raise ValueError("epochs must be at least 0, batch_size and patience at least 1 (or None)")
+    if optimizer is None:
+        optimizer = SGD(model.parameters())
+    elif not set(optimizer.parameters) <= set(model.parameters()):
+        raise ValueError("the optimizer holds parameters that are not the model's: make it from model.parameters()")
+    samples = _samples("", inputs, targets)
+    rng = None if seed is None else generator(seed)
+    order = list(range(len(samples)))
+    held_out: dict[str, _Sample] = {}
+    if isinstance(validation, tuple):
+        held_out = {f"validation sample {i}": s for i, s in enumerate(_samples("validation ", *validation))}
+    elif validation:
+        if rng is not None:
+            rng.shuffle(order)
+        kept = len(order) - _count(validation, len(order))
+        held_out = {f"sample {i}, held out for validation": samples[i] for i in order[kept:]}
+        order = order[:kept]
+    size = batch_size or len(order)
+    model.zero_grad()
+    run = _Run(model, loss, optimizer, l2)
+    history = History()
+    best: tuple[float, dict[str, float]] | None = None
+    since = 0
+    try:
+        with _bar(progress, epochs * len(order)) as bar:
+            for epoch in range(1, epochs + 1):
+                if rng is not None and size < len(order):  # one batch of all samples is the same in any order
+                    rng.shuffle(order)
+                total = 0.0
+                for start in range(0, len(order), size):
+                    batch = order[start : start + size]
+                    mean = run.step({f"epoch {epoch}, sample {i}": samples[i] for i in batch})
+                    total += mean * len(batch)
+                    bar.update(len(batch))
+                watched = total / len(order)
+                if held_out:
+                    validated = run.mean({f"epoch {epoch}, {place}": sample for place, sample in held_out.items()})
+                    history.validation_loss.append(validated)
+                    watched = validated
+                history.loss.append(total / len(order))
+                bar.set_postfix_str(_shown(history), refresh=False)
+                if patience is not None:
+                    since += 1
+                    if best is None or watched < best[0]:
+                        best, since = (watched, model.state_dict()), 0
+                answers = [callback(history) for callback in callbacks]
+                if any(answer is True for answer in answers):
+                    history.stopped = "callback"
+                elif goal is not None and watched <= goal:
+                    history.stopped = "goal"
+                elif patience is not None and since >= patience:
+                    history.stopped = "patience"
+                if history.stopped:
+                    break
+            else:
+                history.stopped = "epochs"
+    except KeyboardInterrupt:
+        history.stopped = "interrupted"
+    if best is not None:
+        model.load_state_dict(best[1])
+    return history
+
+
+def evaluate(model: Module, inputs: Iterable[Any], targets: Iterable[Any], loss: Loss = half_squared) -> float:
+    """The mean loss over the samples; nothing is trained.  Raises as ``fit``."""
+    samples = _samples("", inputs, targets)
+    return _Run(model, loss, None, 0.0).mean({f"sample {i}": sample for i, sample in enumerate(samples)})
+
+
+def predict(model: Module, inputs: Iterable[Any]) -> list[Any]:
+    """What the model gives for each sample, as plain numbers: a float, or a list of floats if it gives a list."""
+    results: list[Any] = []
+    with no_grad():
+        for i, x in enumerate(inputs):
+            outputs = model(_numbers(f"input {i}", x))
+            results.append([_plain(y) for y in outputs] if isinstance(outputs, list | tuple) else _plain(outputs))
+    return results
+
+
+# ---- samples ---------------------------------------------------------------------------------------------------------
+
+_Sample = tuple[list[float], Any]
+
+
+def _samples(what: str, inputs: Iterable[Any], targets: Iterable[Any]) -> list[_Sample]:
+    xs = [_numbers(f"{what}input {i}", x) for i, x in enumerate(inputs)]
+    ts = [_target(f"{what}target {i}", t) for i, t in enumerate(targets)]
+    if len(xs) != len(ts) or not xs:
+        raise ValueError(f"each {what}input needs a target: {len(xs)} inputs, {len(ts)} targets")
+    for name, rows in (("input", xs), ("target", ts)):
+        for i, row in enumerate(rows):
+            if _width(row) != _width(rows[0]):
+                raise ValueError(
+                    f"{what}{name} {i} has {_width(row) or 'no list of'} numbers, where {what}{name} 0 has "
+                    f"{_width(rows[0]) or 'no list of them'}"
+                )
+    return list(zip(xs, ts, strict=True))
+
+
+def _width(row: Any) -> int | None:
+    return len(row) if isinstance(row, list) else None
+
+
+def _numbers(name: str, x: Any) -> list[float]:
+    return [finite(name, item) for item in ([x] if isinstance(x, Real) else x)]
+
+
+def _target(name: str, t: Any) -> Any:
+    if not isinstance(t, Real):
+        return _numbers(name, t)
+    try:
+        return index(t)  # type: ignore[arg-type]  # a class number stays an int; what is no int goes the other way
+    except TypeError:
+        return _numbers(name, t)[0]
+
+
+def _count(share: float, total: int) -> int:
+    """How many of the samples are held out."""
+    count = round(share * total)
+    if not (0 < share < 1 and 0 < count < total):
+        raise ValueError(f"validation={share!r} of {total} samples leaves none to hold out or none to train on")
+    return count
+
+
+# ---- one step --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Run:
+    """A model and what it is trained with."""
+
+    model: Module
+    loss: Loss
+    optimizer: Optimizer | None
+    l2: float
+
+    def step(self, batch: dict[str, _Sample]) -> float:
+        """Train on one batch, given by place; its mean loss, from before the step."""
+        assert self.optimizer is not None
+        self.optimizer.zero_grad()
+        total = 0.0
+        for place, sample in batch.items():
+            value = self.value(place, sample)
+            total += value.data
+            with _blaming(place):
+                value.backward(1 / len(batch))  # one graph at a time: it is freed before the next is made
+        mean = total / len(batch)
+        if self.l2:
+            live = [parameter for parameter in self.optimizer.parameters if parameter.grad is not None]
+            penalty = self.l2 * dot(live, live)
+            penalty.backward()
+            mean += penalty.data
+        try:
+            self.optimizer.step()
+        except FloatingPointError as error:
+            raise FloatingPointError(self.diagnosis(batch) or f"{_span(batch)}: {error}") from error
+        return mean
+
+    def value(self, place: str, sample: _Sample) -> Value:
+        """The loss of one sample; FloatingPointError if it is not finite."""
+        x, target = sample
+        with _blaming(place):
+            value = self.loss(self.model(x), target)
+        if not isinstance(value, Value):
+            raise TypeError(f"the loss must be a Value computed from the model's parameters, not {value!r}")
+        if not math.isfinite(value.data):
+            raise FloatingPointError(
+                f"{place}: the loss is {value.data}; first bad operation: {_first_bad(value)}. {_REMEDY}"
+            )
+        return value
+
+    def mean(self, samples: dict[str, _Sample]) -> float:
+        """The mean loss over samples given by place."""
+        return sum(self.value(place, sample).data for place, sample in samples.items()) / len(samples)
+
+    def diagnosis(self, batch: dict[str, _Sample]) -> str | None:
+        """The first sample of the batch, and the operation, where a gradient is not finite."""
+        for place, sample in batch.items():
+            bad = _first_bad_slope(self.value(place, sample))
+            if bad is not None:
+                return f"{place}: a gradient is not finite; first bad operation: {bad}. {_REMEDY}"
+        return None
+
+
+_REMEDY = "The parameters are as before this step; a smaller rate, clipping or inputs of a smaller scale may help"
+
+
+@contextmanager
+def _blaming(place: str) -> Iterator[None]:
+    """Errors of operations come out of it as FloatingPointErrors that begin with the place."""
+    try:
+        yield
+    except _ERRORS as error:
+        raise FloatingPointError(f"{place}: {type(error).__name__}: {error}. {_REMEDY}") from error
+
+
+def _span(batch: dict[str, _Sample]) -> str:
+    first, *rest = batch
+    return first if not rest else f"{first} and {len(rest)} more in its batch"
+
+
+def _first_bad(output: Value) -> str:
+    """The first operation, from the inputs on, whose result is not finite though its operands are."""
+    bad = next(node for node in topological(output) if not math.isfinite(node.data))
+    return f"{_written(bad)} = {bad.data}"
+
+
+def _first_bad_slope(output: Value) -> str | None:
+    """The first operation, from the output back, that makes a finite adjoint infinite or nan; None if there is none."""
+    output.backward()
+    for node in reversed(topological(output)):
+        for operand, partial in local_partials(node):
+            if node.grad is not None and not math.isfinite(node.grad * partial):
+                name = operand.label or _short(operand)
+                return f"{_written(node)}, whose derivative by {name} is {partial!r} times {node.grad!r}"
+    return None
+
+
+def _written(node: Value) -> str:
+    if node.op is None:
+        return f"the number {node.label or 'without a label'}"
+    parts = [_short(arg) for arg in node.args]
+    if len(parts) > 8:
+        parts = [*parts[:7], f"… {len(parts) - 7} more"]
+    return f"{node.op}({', '.join(parts)})"
+
+
+def _short(arg: Any) -> str:
+    if not isinstance(arg, Value):
+        return repr(arg)
+    return f"{arg.label}={arg.data!r}" if arg.label else repr(arg.data)
+
+
+def _plain(y: Any) -> float:
+    return y.data if isinstance(y, Value) else float(y)
+
+
+# ---- progress --------------------------------------------------------------------------------------------------------
+
+
+class _NoBar:
+    def update(self, count: int) -> None: ...
+
+    def set_postfix_str(self, text: str, refresh: bool) -> None: ...
+
+
+def _shown(history: History) -> str:
+    text = f"loss {history.loss[-1]:.4g}"
+    return f"{text}, validation {history.validation_loss[-1]:.4g}" if history.validation_loss else text
+
+
+@contextmanager
+def _bar(progress: bool | None, total: int) -> Iterator[Any]:
+    """A progress bar over the samples to come, or something that takes the same calls and shows nothing."""
+    if progress or (progress is None and sys.stderr is not None and sys.stderr.isatty()):
+        try:
+            from tqdm import tqdm
+        except ImportError as error:
+            if progress:
+                raise ImportError("a progress bar needs tqdm: pip install tqdm, or progress=False") from error
+        else:
+            with tqdm(total=total, desc="training", unit=" samples", unit_scale=True, dynamic_ncols=True) as bar:
+                yield bar
+            return
+    yield _NoBar()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
 
-from .sweeps import push, sweep
+from .sweeps import dependents, push, sweep
 from .value import Value, constant, freeze, is_real, recording, sweep_floats, topological
 
 Function = Callable[..., Any]
@@ -46,12 +46,8 @@ def _reverse(order: list[Value], seeds: dict[Value, Any], inputs: list[Value], l
     """Adjoints of the inputs; the work is confined to the nodes that depend on them."""
     if not lift:
         return sweep_floats(order, seeds, inputs)
-    stop = set(inputs)
-    active = set(inputs)
-    for node in order:
-        if node not in stop and not active.isdisjoint(arg for arg in node.args if type(arg) is not float):
-            active.add(node)
-    adjoints = sweep(order, {node: seed for node, seed in seeds.items() if node in active}, stop, active, lift)
+    active = dependents(order, inputs)
+    adjoints = sweep(order, {node: seed for node, seed in seeds.items() if node in active}, set(inputs), active, lift)
     return [_finished(adjoints.get(node, 0.0), lift) for node in inputs]
 
 
@@ -296,7 +292,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     directions = _matching(tuple(tangents), run.given, "tangents")
     lift = run.lift or any(isinstance(direction, Value) for direction in directions)
     with recording(True):
-        pushed = push(run.order, _seed(run.inputs, directions), lift)
+        pushed = push(run.order, _seed(run.inputs, directions), run.outputs, lift)
     moved = [_finished(pushed.get(number, 0.0) if isinstance(number, Value) else 0.0, lift) for number in run.numbers]
     return run.value(), _like(run.result, moved)
 

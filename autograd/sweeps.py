@@ -6,7 +6,7 @@ from the outputs, forward mode (``push``) by the tangents that come in from the 
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Any
 
 from .value import ERRORS, Value, explained, numbers_of
@@ -85,14 +85,32 @@ def sweep(
     return adjoints
 
 
-def push(order: list[Value], seeds: dict[Value, Any], lift: bool = False) -> dict[Value, Any]:
-    """Forward mode: the tangent of every node that depends on the seeds, by one pass from inputs to outputs.
+def push(order: list[Value], seeds: dict[Value, Any], outputs: Iterable[Value], lift: bool = False) -> dict[Value, Any]:
+    """Forward mode: the tangents of the outputs and of what lies between them and the seeds, from inputs to outputs.
 
-    tangent(y) = sum over the operands a of y of tangent(a) * d y / d a.
+    tangent(y) = sum over the operands a of y of tangent(a) * d y / d a.  A first pass, from the outputs, finds the
+    partials that matter to them: as in reverse mode, none is computed behind a branch that was not taken.
     """
+    active = dependents(order, seeds)
+    needed = set(outputs)
+    kept: dict[Value, list[tuple[Value, Any]]] = {}
+    for node in reversed(order):
+        if node in needed and node in active and node not in seeds:
+            kept[node] = [edge for edge in edges(node, active, lift) if type(edge[1]) is not int or edge[1] != 0]
+            needed.update(arg for arg, _ in kept[node])
     tangents = dict(seeds)
     for node in order:
-        if node not in seeds:
-            for arg, partial in edges(node, tangents, lift):
+        for arg, partial in kept.get(node, ()):
+            if arg in tangents:
                 _add(tangents, node, tangents[arg], partial)
     return tangents
+
+
+def dependents(order: list[Value], inputs: Iterable[Value]) -> set[Value]:
+    """The inputs, and the nodes that were computed from them; nothing behind an input is entered."""
+    inputs = set(inputs)
+    active = set(inputs)
+    for node in order:
+        if node not in inputs and not active.isdisjoint(arg for arg in node.args if isinstance(arg, Value)):
+            active.add(node)
+    return active

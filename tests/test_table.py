@@ -593,15 +593,7 @@ def test_awkward_points(case: tuple[Callable[..., Any], tuple[float, ...], Any, 
         assert all(map(same, found, slopes)), found
 
 
-def in_forward_mode(case: tuple[Any, ...]) -> Any:
-    """The case, marked if the engine is known to fail there."""
-    if identify(case) != "where(0.0,)":
-        return case
-    reason = "forward mode computes partials behind the branch that was not taken"
-    return pytest.param(case, marks=pytest.mark.xfail(reason=reason, raises=ZeroDivisionError, strict=True))
-
-
-FINITE = [in_forward_mode(case) for case in AWKWARD if isinstance(case[3], tuple)]
+FINITE = [case for case in AWKWARD if isinstance(case[3], tuple)]
 
 
 @pytest.mark.parametrize("case", FINITE, ids=identify)

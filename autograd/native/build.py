@@ -23,6 +23,7 @@ class BuildEngine(build_ext):  # type: ignore[misc]  # setuptools has no types
 
     def build_extension(self, ext: Any) -> None:
         required = os.environ.get("GLASSGRAD_NATIVE") == "require"
+        ext.optional = not required
         spec = importlib.util.spec_from_file_location("choice", PACKAGE / "native" / "choice.py")
         assert spec is not None
         assert spec.loader is not None

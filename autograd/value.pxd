@@ -1,4 +1,4 @@
-# The C types of value.py, for Cython.
+# The C types of value.py, for Cython.  A function that raised gives back a number that hardly any other call does.
 
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
@@ -98,17 +98,17 @@ cdef long long _born() noexcept
 @cython.locals(node=Value)
 cdef Value _node(int code, int shape, double y)
 @cython.locals(y=double)
-cdef double _compute1(int code, double a) except? -1
+cdef double _compute1(int code, double a) except? -7.123e-307
 @cython.locals(y=double)
-cdef double _compute2(int code, double a, double b) except? -1
+cdef double _compute2(int code, double a, double b) except? -7.123e-307
 @cython.locals(y=double)
-cdef double _compute(int code, double[::1] xs) except? -1
+cdef double _compute(int code, double[::1] xs) except? -7.123e-307
 @cython.locals(p=double)
-cdef double _partial1(int code, double y, double a) except? -1
+cdef double _partial1(int code, double y, double a) except? -7.123e-307
 @cython.locals(p=double)
-cdef double _partial2(int code, int by, double y, double a, double b) except? -1
+cdef double _partial2(int code, int by, double y, double a, double b) except? -7.123e-307
 @cython.locals(p=double)
-cdef double _partial(Value node, Py_ssize_t by, double[::1] xs, list partials) except? -1
+cdef double _partial(Value node, Py_ssize_t by, double[::1] xs, list partials) except? -7.123e-307
 
 cpdef tuple operands_of(Value node)
 cpdef tuple numbers_of(Value node)

@@ -448,7 +448,7 @@ def _number(x: Any) -> float | None:
     """``x`` as a float if it is a real number (int, float, bool, Fraction, a NumPy real scalar), else None."""
     if type(x) is float:
         return x
-    return float(x) if is_real(x) else None
+    return float(x) if type(x) is int or is_real(x) else None
 
 
 def is_real(x: Any) -> bool:

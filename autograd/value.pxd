@@ -64,8 +64,6 @@ cdef int ASINH, ACOSH, ATANH
 cdef int LEAF, UNARY, BINARY, MANY, IDLE, PASS, STOP, AHEAD
 cdef long long births
 cdef bint COMPILED, dead, paused
-cdef int depth
-cdef list dying
 
 cdef class Value:
     cdef int _index

@@ -75,8 +75,6 @@ NOTHING: Any = None
 AHEAD = 32  # how many nodes ahead the memory is asked to fetch
 births = 0  # how many nodes were ever made
 dead = False  # whether the partial computed last was an integer 0: "this operand does not matter"
-depth = 0  # how many nodes are being freed one inside another ...
-dying: list[Any] = []  # ... and what waits until they are
 
 
 @cython.no_gc  # nodes point backwards only, so that they are never part of a cycle
@@ -179,24 +177,6 @@ class Value:
     def detach(self) -> Value:
         """A leaf with the same data and label, and no history."""
         return Value(self._data, self._label)
-
-    def __dealloc__(self) -> None:
-        # Only the compiled engine calls this (Python has a way of its own): it lets go of the operands, one inside
-        # another up to a depth that the C stack bears, and of what is deeper afterwards.
-        global depth
-        if self._shape == LEAF:
-            return
-        if depth < 100:
-            depth += 1
-            self._a = None
-            self._b = None
-            if depth == 1:
-                while dying:
-                    dying.pop()
-            depth -= 1
-        else:
-            dying.append(self._a)
-            dying.append(self._b)
 
     # ---- operators ---------------------------------------------------------------------------------------------------
 

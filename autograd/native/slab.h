@@ -6,6 +6,7 @@
    slabs are kept, the others go back to the system.  Guarded by the GIL; where there is none, or no mmap, Python's
    own allocator does. */
 
+#include <stddef.h>
 #include <string.h>
 #if defined(__linux__) && !defined(Py_GIL_DISABLED)
 #include <stdint.h>
@@ -120,14 +121,6 @@ static void slab_free(void *block) {
     }
 }
 
-static void slab_install(PyTypeObject *type) {
-    if (type->tp_flags & Py_TPFLAGS_HAVE_GC) return; /* its blocks would begin with the collector's header */
-    slab_block = (size_t)type->tp_basicsize;
-    type->tp_alloc = slab_alloc;
-    type->tp_free = slab_free;
-}
-#else
-static void slab_install(PyTypeObject *type) { (void)type; }
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -135,3 +128,69 @@ static void slab_install(PyTypeObject *type) { (void)type; }
 #else
 #define slab_prefetch(address) ((void)(address))
 #endif
+
+/* The node type, and where Cython keeps the objects that a node refers to. */
+#define NODE struct __pyx_obj_8autograd_5value_Value
+#define NODE_PART(node, offset) (*(PyObject **)((char *)(node) + (offset)))
+#define NODE_A(node) NODE_PART(node, node_a)
+#define NODE_B(node) NODE_PART(node, node_b)
+#define NODE_LABEL(node) NODE_PART(node, node_label)
+#define NODE_WEAK(node) NODE_PART(node, node_weak)
+static PyTypeObject *node_type = NULL;
+static Py_ssize_t node_a, node_b, node_label, node_weak;
+
+/* Nodes that died wait in a queue, linked through the place of their label, and let go of their operands one after
+   another: a C stack as deep as the graph would overflow, and while a node waits the memory fetches its operands. */
+static PyObject *dying_first = NULL, *dying_last = NULL;
+static int dying = 0;
+
+static void node_dealloc(PyObject *node) {
+    PyObject *label;
+    if (NODE_WEAK(node) != NULL) PyObject_ClearWeakRefs(node);
+    label = NODE_LABEL(node);
+    if (Py_TYPE(node) != node_type) { /* a subclass's, whose memory is its own affair */
+        PyObject *a = NODE_A(node), *b = NODE_B(node);
+        Py_TYPE(node)->tp_free(node);
+        Py_XDECREF(a);
+        Py_XDECREF(b);
+        Py_XDECREF(label);
+        return;
+    }
+    if (NODE_A(node) != NULL) slab_prefetch(NODE_A(node));
+    if (NODE_B(node) != NULL) slab_prefetch(NODE_B(node));
+    NODE_LABEL(node) = NULL;
+    Py_XDECREF(label);
+    if (dying_first == NULL) dying_first = node;
+    else NODE_LABEL(dying_last) = node;
+    dying_last = node;
+    if (dying) return;
+    dying = 1;
+    while ((node = dying_first) != NULL) {
+        PyObject *a = NODE_A(node), *b = NODE_B(node);
+        NODE_A(node) = NODE_B(node) = NULL;
+        Py_XDECREF(a); /* may put operands at the end of the queue, this node still in it */
+        Py_XDECREF(b);
+        dying_first = NODE_LABEL(node);
+        node_type->tp_free(node);
+    }
+    dying = 0;
+}
+
+/* A macro, as Cython defines the node only after this file. */
+#define slab_install(type) \
+    slab_install_at(type, offsetof(NODE, _a), offsetof(NODE, _b), offsetof(NODE, _label), offsetof(NODE, __weakref__))
+
+static void slab_install_at(PyTypeObject *type, Py_ssize_t a, Py_ssize_t b, Py_ssize_t label, Py_ssize_t weak) {
+    node_type = type;
+    node_a = a;
+    node_b = b;
+    node_label = label;
+    node_weak = weak;
+    if (type->tp_flags & Py_TPFLAGS_HAVE_GC) return; /* its blocks would begin with the collector's header */
+    type->tp_dealloc = node_dealloc;
+#ifdef SLAB_SIZE
+    slab_block = (size_t)type->tp_basicsize;
+    type->tp_alloc = slab_alloc;
+    type->tp_free = slab_free;
+#endif
+}

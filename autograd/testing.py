@@ -21,6 +21,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from inspect import Parameter, Signature
 from typing import Any
 
 from .primitives import (
@@ -172,6 +173,12 @@ class RandomFunction:
 
     variables: tuple[str, ...]
     steps: tuple[tuple[Primitive, tuple[Operand, ...]], ...]
+
+    __name__ = "f"
+
+    @property
+    def __signature__(self) -> Signature:
+        return Signature([Parameter(name, Parameter.POSITIONAL_ONLY) for name in self.variables])
 
     def __call__(self, *xs: Any) -> Any:
         if len(xs) != len(self.variables):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from autograd import Value
+from autograd.files import write
 
 FORMAT = "glassgrad model"
 VERSION = 1
@@ -175,18 +176,3 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} occurs twice")
     return result
-
-
-def write(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file that is there as a whole or, if anything goes wrong, as it was before."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())  # or a power cut could leave the new name with none of the text
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograd import Value, no_grad
+from autograd.files import write
 from autograd.math import dot
 from autograd.value import topological
 
 from .compare import local_partials
 from .layers import Seed, generator
 from .losses import Loss, half_squared
-from .module import Module, finite, write
+from .module import Module, finite
 from .optim import SGD, Optimizer
 
 if TYPE_CHECKING:
@@ -188,12 +189,11 @@ def fit(
                     mean = run.step({f"epoch {epoch}, sample {i}": samples[i] for i in batch})
                     total += mean * len(batch)
                     bar.update(len(batch))
-                watched = total / len(order)
-                if held_out:
-                    validated = run.mean({f"epoch {epoch}, {place}": sample for place, sample in held_out.items()})
-                    history.validation_loss.append(validated)
-                    watched = validated
+                checks = {f"epoch {epoch}, {place}": sample for place, sample in held_out.items()}
+                validated = [run.mean(checks)] if checks else []
                 history.loss.append(total / len(order))
+                history.validation_loss += validated
+                watched = history.watched[-1]
                 bar.set_postfix_str(_shown(history), refresh=False)
                 if patience is not None:
                     since += 1

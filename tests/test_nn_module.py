@@ -12,8 +12,8 @@ from hypothesis import given
 
 import nn
 from autograd import Value
+from autograd.files import write
 from nn import MLP, Layer, Module, Network, Neuron
-from nn.module import write
 
 
 class Line(Module):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 import subprocess
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ..files import write
 
 # Graphviz measures Courier, whose widths every renderer knows; these are as wide, and read better on a screen.
 _FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', 'Courier New', monospace"
@@ -71,14 +72,7 @@ class Graph:
         ending = path.suffix.lower()
         if ending not in (".svg", ".dot"):
             raise ValueError(f"cannot save a graph as {path.name!r}: the name must end in .svg or .dot")
-        text = self.svg() if ending == ".svg" else self.source
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            temporary.write_bytes(text.encode())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write(path, self.svg() if ending == ".svg" else self.source)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         # a display hook that raises would break the whole cell, so whatever goes wrong is said in the text

@@ -114,9 +114,9 @@ def _inside(interval: Interval) -> SearchStrategy[float]:
         return numbers()
     width = min(high - low, 2 * BOUND)
     margin = MARGIN * min(width, 1.0)
-    return numbers(
-        high - width + margin if math.isinf(low) else low + margin, low + width if math.isinf(high) else high - margin
-    )
+    if math.isinf(low):
+        return numbers(high - width, high - margin)
+    return numbers(low + margin, low + width - margin)
 
 
 def _clear(primitive: Primitive, xs: Sequence[float]) -> bool:
@@ -145,17 +145,19 @@ def _form(primitive: Primitive, xs: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _sizes(primitive: Primitive) -> list[int]:
-    """The numbers of arguments to try."""
+    """The numbers of arguments to call it with."""
     if primitive.arity is not None:
         return [primitive.arity]
     sizes = []
-    for n in (2, 3, 4):
+    for n in (4, 3, 2):
         try:
             _form(primitive, [0.5] * n)
-            sizes.append(n)
         except ValueError:
-            continue
-    return sizes or [len(_form(primitive, [0.5, 0.5]))]  # raises the ValueError
+            if n == 2 and not sizes:
+                raise
+        else:
+            sizes.append(n)
+    return sizes[::-1]
 
 
 # ---- random functions ------------------------------------------------------------------------------------------------
@@ -331,11 +333,11 @@ def _calls(rows: Sequence[Primitive]) -> list[tuple[Primitive, int]]:
 def expressions(
     variables: int = 2, rows: Iterable[Primitive] = SMOOTH, size: int = 6
 ) -> SearchStrategy[RandomFunction]:
-    """Random expressions in so many variables: trees of at most ``size`` calls of ``rows``, on variables and constants.
+    """Random expressions in so many variables: trees of calls of ``rows``, with about ``size`` leaves.
 
     Each is a RandomFunction, safe to call with any numbers from -3 to 3 (as ``numbers`` draws them): operands are
-    wrapped in sines where a row's domain or the size of its result demands it.  With rows that have kinks (``KINKED``)
-    it says with ``.kinks(*point)`` whether a point is near one.
+    wrapped in sines where a row's domain or the size of its result demands it.  ``rows`` are the smooth ones of the
+    table; add your own, or ``KINKED``: then ``.kinks(*point)`` tells whether a point is near a kink.
 
     >>> from hypothesis import find
     >>> from autograd.primitives import log
@@ -361,7 +363,8 @@ def expressions(
 
 
 def programs(variables: int = 2, rows: Iterable[Primitive] = SMOOTH, size: int = 8) -> SearchStrategy[RandomFunction]:
-    """Random straight-line programs of at most ``size`` calls, whose results are used any number of times.
+    """Random straight-line programs of at most ``size`` calls (and their wrapping), whose results are used any number
+    of times.
 
     As ``expressions``, but an operand is any variable or earlier result, so that gradients must add up over uses.
 

@@ -1,9 +1,10 @@
 # The C types of value.py, for Cython.  A function that raised gives back a number that hardly any other call does.
 
 cimport cython
+from cpython.array cimport array, clone
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyTypeObject
-from libc.math cimport NAN, isfinite
+from libc.math cimport isfinite
 from libc.string cimport memset
 
 cdef extern from "native/slab.h":
@@ -13,13 +14,13 @@ cdef extern from "native/slab.h":
 cdef extern from "native/rules.h":
     double compute1 "rules_compute1"(int code, double a)
     double compute2 "rules_compute2"(int code, double a, double b)
-    double rules_compute(int code, const double *x, long n)
+    double compute_many "rules_compute"(int code, const double *x, long n)
     double partial1 "rules_partial1"(int code, double y, double a)
     double partial2 "rules_partial2"(int code, long by, double y, double a, double b)
-    double rules_partial(int code, long by, long n, double y, const double *x)
+    double partial_many "rules_partial"(int code, long by, long n, double y, const double *x)
     bint dead1 "rules_dead1"(int code, double y, double a)
     bint dead2 "rules_dead2"(int code, long by, double y, double a, double b)
-    bint rules_dead(int code, long by, long n, double y, const double *x)
+    bint dead_many "rules_dead"(int code, long by, long n, double y, const double *x)
 
 cdef extern from *:
     """
@@ -30,14 +31,13 @@ cdef extern from *:
     const char *glassgrad_sources = GLASSGRAD_SOURCES;
     """
 
-cdef inline double compute_many(int code, double[::1] xs) noexcept:
-    return rules_compute(code, &xs[0], xs.shape[0]) if xs.shape[0] else NAN
+cdef array DOUBLES
 
-cdef inline double partial_many(int code, long by, double y, double[::1] xs) noexcept:
-    return rules_partial(code, by, xs.shape[0], y, &xs[0])
+cdef inline array new_numbers(Py_ssize_t n):
+    return clone(DOUBLES, n, True)
 
-cdef inline bint dead_many(int code, long by, double y, double[::1] xs) noexcept:
-    return rules_dead(code, by, xs.shape[0], y, &xs[0])
+cdef inline double *doubles(object numbers) noexcept:
+    return (<array> numbers).data.as_doubles
 
 cdef inline void prefetch(void *node) noexcept:
     slab_prefetch(node)
@@ -90,7 +90,7 @@ cdef class Nodes:
 cdef Value _unary(int code, Value a)
 @cython.locals(y=double, xa=double, xb=double, node=Value)
 cdef object _binary(int code, object a, object b)
-@cython.locals(n=Py_ssize_t, i=Py_ssize_t, xs=double[::1], operands=list, code=int, y=double, node=Value)
+@cython.locals(n=Py_ssize_t, i=Py_ssize_t, numbers=array, xs="double *", operands=list, code=int, y=double, node=Value)
 cdef Value _many(object row, tuple args)
 cdef long long _born() noexcept
 @cython.locals(node=Value)
@@ -100,13 +100,13 @@ cdef double _compute1(int code, double a) except? -7.123e-307
 @cython.locals(y=double)
 cdef double _compute2(int code, double a, double b) except? -7.123e-307
 @cython.locals(y=double)
-cdef double _compute(int code, double[::1] xs) except? -7.123e-307
+cdef double _compute(int code, array numbers) except? -7.123e-307
 @cython.locals(p=double)
 cdef double _partial1(int code, double y, double a) except? -7.123e-307
 @cython.locals(p=double)
 cdef double _partial2(int code, int by, double y, double a, double b) except? -7.123e-307
-@cython.locals(p=double)
-cdef double _partial(Value node, Py_ssize_t by, double[::1] xs, list partials) except? -7.123e-307
+@cython.locals(p=double, xs="double *", n=long)
+cdef double _partial(Value node, Py_ssize_t by, list partials) except? -7.123e-307
 
 cpdef tuple operands_of(Value node)
 cpdef tuple numbers_of(Value node)
@@ -122,7 +122,7 @@ cdef Nodes _ordered(tuple outputs, object stop)
 cdef Nodes _by_birth(list leaves, Nodes results, long long oldest)
 @cython.locals(order=Nodes, node=Value, i=Py_ssize_t, places=list)
 cpdef list sweep_floats(list nodes, dict seeds, list inputs)
-@cython.locals(node=Value, arg=Value, xs=double[::1], i=Py_ssize_t, place=Py_ssize_t, by=Py_ssize_t, count=Py_ssize_t, shape=int,
+@cython.locals(node=Value, arg=Value, i=Py_ssize_t, place=Py_ssize_t, by=Py_ssize_t, count=Py_ssize_t, shape=int,
                adjoint=double, p=double, partials=list)
 cdef int _sweep(Nodes order, double[::1] adjoints, unsigned char[::1] reached, unsigned char[::1] roles) except -1
 @cython.locals(node=Value, i=Py_ssize_t)

@@ -35,8 +35,10 @@ if not cython.compiled:  # in C, all these come from value.pxd
         dead1,
         dead2,
         dead_many,
+        doubles,
         free,
         more_room,
+        new_numbers,
         ordered_by_set,
         partial1,
         partial2,
@@ -72,6 +74,7 @@ PASS = 1  # passes its adjoint on to its operands
 STOP = 2  # an input: keeps its adjoint
 
 NOTHING: Any = None
+DOUBLES = array("d")
 AHEAD = 32  # how many nodes ahead the memory is asked to fetch
 births = 0  # how many nodes were ever made
 dead = False  # whether the partial computed last was an integer 0: "this operand does not matter"
@@ -515,8 +518,8 @@ def _binary(code: int, a: Any, b: Any) -> Any:
 
 def _many(row: Primitive, args: tuple[Any, ...]) -> Value:
     n = len(args)
-    numbers = array("d", bytes(8 * n))
-    xs = numbers
+    numbers = new_numbers(n)
+    xs = doubles(numbers)
     operands = [NOTHING] * n
     for i in range(n):
         arg = args[i]
@@ -530,7 +533,7 @@ def _many(row: Primitive, args: tuple[Any, ...]) -> Value:
             xs[i] = number
     code = row.code
     try:
-        y = _compute(code, xs)
+        y = _compute(code, numbers)
     except ERRORS as error:
         raise explained(error, row, operands, tuple(numbers)) from error
     node = _node(code, MANY, y)
@@ -597,12 +600,12 @@ def _compute2(code: int, a: float, b: float) -> float:
     return result if type(result) is float else _required(result, f"the result of {ROWS[code]}")
 
 
-def _compute(code: int, xs: Any) -> float:
-    if COMPILED:
-        y = compute_many(code, xs)
+def _compute(code: int, numbers: Any) -> float:
+    if COMPILED and len(numbers) > 0:
+        y = compute_many(code, doubles(numbers), len(numbers))
         if isfinite(y):
             return y
-    result = ROWS[code].fn(*xs)
+    result = ROWS[code].fn(*numbers)
     return result if type(result) is float else _required(result, f"the result of {ROWS[code]}")
 
 
@@ -628,20 +631,21 @@ def _partial2(code: int, by: int, y: float, a: float, b: float) -> float:
     return _checked(code, ROWS[code].partials[by](y, a, b))
 
 
-def _partial(node: Value, by: int, xs: Any, partials: list[Any]) -> float:
+def _partial(node: Value, by: int, partials: list[Any]) -> float:
     """The partial by operand ``by`` of a node of many; ``partials`` is where all are kept that a rule gives at once."""
     global dead
     if COMPILED:
-        p = partial_many(node._code, by, node._data, xs)
+        xs, n = doubles(node._b), len(node._a)
+        p = partial_many(node._code, by, n, node._data, xs)
         if isfinite(p):
             if p == 0:
-                dead = dead_many(node._code, by, node._data, xs)
+                dead = dead_many(node._code, by, n, node._data, xs)
             return p
     row = ROWS[node._code]
     if row.arity is not None:
-        return _checked(node._code, row.partials[by](node._data, *xs))
+        return _checked(node._code, row.partials[by](node._data, *node._b))
     if not partials:
-        partials.extend(row.partials(node._data, *xs))
+        partials.extend(row.partials(node._data, *node._b))
     return _checked(node._code, partials[by])
 
 
@@ -896,7 +900,6 @@ def _sweep(order: Nodes, adjoints: Any, reached: Any, roles: Any) -> int:
     """
     global dead
     node: Value = NOTHING
-    xs = adjoints
     by = 0
     try:
         for i in range(order.n - 1, -1, -1):
@@ -912,7 +915,6 @@ def _sweep(order: Nodes, adjoints: Any, reached: Any, roles: Any) -> int:
             count = shape
             if shape == MANY:
                 count = len(node._a)
-                xs = node._b
                 partials: list[Any] = []
             for by in range(count):
                 operand = node._b if by and shape == BINARY else node._a[by] if shape == MANY else node._a
@@ -929,7 +931,7 @@ def _sweep(order: Nodes, adjoints: Any, reached: Any, roles: Any) -> int:
                 elif shape == UNARY:
                     p = _partial1(node._code, node._data, node._xa)
                 else:
-                    p = _partial(node, by, xs, partials)
+                    p = _partial(node, by, partials)
                 if p == 0 and dead:
                     dead = False
                 else:

@@ -214,6 +214,7 @@ def test_kinks_name_the_calls_at_kinks(f: RandomFunction, x: float, y: float) ->
 
 def test_kinks_of_a_known_function() -> None:
     f = RandomFunction(("x",), ((TABLE["abs"], (0,)), (TABLE["relu"], (0,)), (TABLE["add"], (1, 2))))
+    assert check_grads(f, (0.5,)).rows[0].by == ("x",)
     assert f.kinks(0.0) == ["abs(0.0)", "relu(0.0)"]
     assert f.kinks(0.5) == []
 

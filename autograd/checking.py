@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from .functional import _is_array, _like, _name, _numbers, _plain, _Run, jacobian, jvp, vjp
 from .primitives import CONSTANT, Primitive, abs_, max_, min_, neg, pos, relu, sign, where
-from .sweeps import edges
+from .sweeps import dependents, edges
 from .value import ERRORS, Value, is_real, numbers_of
 
 Flat = Callable[[list[Any]], list[Any]]  # a function from a list of numbers to a list of numbers
@@ -543,11 +543,7 @@ def _rounding(f: Flat, xs: list[float]) -> tuple[list[float], list[list[float]],
     """By f's graph: bounds of the rounding errors of its outputs; for each output and input the sum over all paths of
     the product of abs(partial); and the operations through which a derivative flows."""
     run = _Run(f, (xs,), {}, 0)
-    inputs = set(run.inputs)
-    active = set(inputs)
-    for node in run.order:
-        if node not in inputs and not active.isdisjoint(arg for arg in node.args if isinstance(arg, Value)):
-            active.add(node)
+    inputs, active = set(run.inputs), dependents(run.order, run.inputs)
     errors, sizes, alive = [], [], set[Value]()
     for number in run.numbers:
         size: dict[Value, float] = {number: 1.0} if number in active else {}

@@ -148,7 +148,7 @@ def _sizes(primitive: Primitive) -> list[int]:
     """The numbers of arguments to call it with."""
     if primitive.arity is not None:
         return [primitive.arity]
-    sizes = []
+    sizes: list[int] = []
     for n in (4, 3, 2):
         try:
             _form(primitive, [0.5] * n)

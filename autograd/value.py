@@ -75,7 +75,7 @@ STOP = 2  # an input: keeps its adjoint
 
 NOTHING: Any = None
 DOUBLES = array("d")
-AHEAD = 32  # how many nodes ahead the memory is asked to fetch
+AHEAD = 64  # how many nodes ahead the memory is asked to fetch
 births = 0  # how many nodes were ever made
 dead = False  # whether the partial computed last was an integer 0: "this operand does not matter"
 

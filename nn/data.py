@@ -206,6 +206,7 @@ Column = NumberColumn | CategoryColumn
 
 _GAP = "fill it, take the row out, or train with --impute mean or --impute median"
 
+
 def _nothing(name: str, cell: str) -> str:
     return f"column {name!r} is missing" + (f" ({cell!r})" if cell else "")
 
@@ -227,7 +228,7 @@ def _number(cell: str) -> float | None:
 
 
 def _all_numbers(cells: Iterable[str]) -> bool:
-    """Whether whatever is there is a number; a few cells that are not leave it a column of numbers with errors in it."""
+    """Whether nearly all that is there is a number: a few typing errors do not make a column one of texts."""
     present = [cell for cell in cells if not is_missing(cell)]
     return sum(_looks_like_a_number(cell) for cell in present) > 0.9 * len(present)
 
@@ -282,7 +283,7 @@ def _learned(name: str, known: Sequence[str], train: Sequence[str], category: bo
 
 
 class TableModel(Module):
-    """An MLP with the columns that it reads and the targets that it predicts; called with the cells of a row, by name.
+    """An MLP with the columns that it reads and the targets that it predicts; called with the cells of a row.
 
     The network ends in logits: one for a target of two categories, one for each of more, and for a number its
     (x − mean) / scale.  ``TableModel.learn`` makes one for a table; ``save`` and ``Module.load`` keep all of it.
@@ -299,7 +300,9 @@ class TableModel(Module):
         self._targets = [_column(description) for description in targets]
         for target in self._targets:
             if isinstance(target, CategoryColumn) and target.width < 2:
-                raise ValueError(f"target {target.name!r} is always {target.categories[0]!r}: there is nothing to learn")
+                raise ValueError(
+                    f"target {target.name!r} is always {target.categories[0]!r}: there is nothing to learn"
+                )
         self.network = MLP(**network)
         n_in = sum(column.width for column in self._columns)
         n_out = sum(map(_outputs, self._targets))
@@ -436,7 +439,7 @@ class TableModel(Module):
         return parts
 
     def answers(self, outputs: Any) -> list[tuple[str | float, float | None]]:
-        """For each target what the outputs, plain numbers, say: a category and its probability, or a number and None."""
+        """For each target what these outputs say: a category and its probability, or a number and None."""
         result: list[tuple[str | float, float | None]] = []
         for target, part in zip(self._targets, self._parts(outputs), strict=True):
             if isinstance(target, NumberColumn):
@@ -447,9 +450,11 @@ class TableModel(Module):
                 result.append((target.categories[best], shares[best]))
         return result
 
-    def __call__(self, row: Mapping[str, Any], /) -> Any:
-        """The network's output or outputs for one row, its cells by the names of the columns."""
-        table = Table("the row", list(row), [[str(cell) for cell in row.values()]])
+    def __call__(self, inputs: Sequence[Any], /) -> Any:
+        """The network's output or outputs for one row: its cells, in the order of the columns."""
+        table = Table("the inputs", [column.name for column in self._columns], [[str(cell) for cell in inputs]])
+        if len(table.rows[0]) != len(table.header):
+            raise ValueError(f"this model reads {_quoted(table.header)}: {len(table.header)} cells, not {len(inputs)}")
         (inputs,) = self.encode(table)
         return self.network(inputs)
 
@@ -542,8 +547,7 @@ def _bundled(loader: str, target: str) -> Table:
         from sklearn import datasets
     except ImportError as error:
         raise ImportError(
-            f"the task {loader} takes its data from scikit-learn, which is not installed: "
-            "pip install 'glassgrad[data]'"
+            f"the task {loader} takes its data from scikit-learn, which is not installed: pip install 'glassgrad[data]'"
         ) from error
     data = getattr(datasets, f"load_{loader}")()
     names = [name.removesuffix(" (cm)").replace(" ", "_") for name in data.feature_names]
@@ -562,7 +566,10 @@ TASKS: dict[str, Task] = {
     "not": _logic("not a", _gate("not", "a", "out", lambda a: [1 - a]), ("out",)),
     "xor": _logic("a or b, not both", _gate("xor", "ab", "out", lambda a, b: [a ^ b]), ("out",), (4,)),
     "mirror": _logic(
-        "two inputs, given back", _gate("mirror", "ab", "a_again b_again", lambda a, b: [a, b]), ("a_again", "b_again"), (4,)
+        "two inputs, given back",
+        _gate("mirror", "ab", "a_again b_again", lambda a, b: [a, b]),
+        ("a_again", "b_again"),
+        (4,),
     ),
     "moons": Task("two half circles in the plane", moons, ("moon",), hidden=(16, 16), epochs=60),
     "iris": Task("three species of iris by their measures", lambda: _bundled("iris", "species"), ("species",)),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 20  # of which a matrix is printed
 
-# Told apart by any eye, and by their lightness in grey: blue, orange, bluish green, purple, yellow, sky, vermilion, grey.
+# Told apart by any eye: blue, orange, bluish green, purple, yellow, sky blue, vermilion, grey; markers differ as well.
 COLOURS = ["#0969da", "#d9730d", "#009e73", "#8250df", "#c9a400", "#56b4e9", "#c0392b", "#6e7781"]
 MARKERS = "os^DvPX*"
 
@@ -96,7 +96,7 @@ _FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif"
 
 
 def network_svg(network: MLP, inputs: Sequence[str], outputs: Sequence[str], most: int = 16) -> str:
-    """The neurons of an MLP in columns, a line for each weight: blue if positive, orange if negative, thicker if larger.
+    """The neurons of an MLP in columns, as SVG text; lines are weights: blue above 0, orange below, thicker if larger.
 
     Of a layer of more than ``most`` neurons, only the first and the last are drawn.
     """
@@ -144,27 +144,28 @@ def network_svg(network: MLP, inputs: Sequence[str], outputs: Sequence[str], mos
                 dots.append(_text(x + 16, y + 4, outputs[number], "start"))
     for depth, size in enumerate(sizes):
         x = at(depth, 0)[0]
-        kind = "input" if depth == 0 else "output" if depth == len(sizes) - 1 else network.architecture()["activation"][depth - 1]
-        dots.append(_text(x, 24, f"{size:,} {kind}{'s' * (size != 1 and kind in ('input', 'output'))}", "middle", bold=True))
+        kind = (
+            "input"
+            if depth == 0
+            else "output"
+            if depth == len(sizes) - 1
+            else network.architecture()["activation"][depth - 1]
+        )
+        dots.append(
+            _text(x, 24, f"{size:,} {kind}{'s' * (size != 1 and kind in ('input', 'output'))}", "middle", bold=True)
+        )
     middle, low = width / 2, height - 14
-    legend = [
-        f'<line x1="{middle - 118:g}" y1="{low - 4:g}" x2="{middle - 94:g}" y2="{low - 4:g}" stroke="{COLOURS[0]}" stroke-width="3"/>',
-        _text(middle - 88, low, "weight > 0", "start"),
-        f'<line x1="{middle + 8:g}" y1="{low - 4:g}" x2="{middle + 32:g}" y2="{low - 4:g}" stroke="{COLOURS[1]}" stroke-width="3"/>',
-        _text(middle + 38, low, "weight < 0", "start"),
-    ]
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
-            f'viewBox="0 0 {width:g} {height:g}" font-family="{_FONT}" font-size="12" role="img" '
-            f'aria-label="A network of {" - ".join(map(str, sizes))} neurons">',
-            f'<rect width="{width:g}" height="{height:g}" fill="#ffffff"/>',
-            *lines,
-            *dots,
-            *legend,
-            "</svg>\n",
-        ]
+    legend = []
+    for x, colour, text in ((middle - 118, COLOURS[0], "weight > 0"), (middle + 8, COLOURS[1], "weight < 0")):
+        line = f'x1="{x:g}" y1="{low - 4:g}" x2="{x + 24:g}" y2="{low - 4:g}"'
+        legend += [f'<line {line} stroke="{colour}" stroke-width="3"/>', _text(x + 30, low, text, "start")]
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
+        f'viewBox="0 0 {width:g} {height:g}" font-family="{_FONT}" font-size="12" role="img" '
+        f'aria-label="A network of {" - ".join(map(str, sizes))} neurons">'
     )
+    background = f'<rect width="{width:g}" height="{height:g}" fill="#ffffff"/>'
+    return "\n".join([head, background, *lines, *dots, *legend, "</svg>\n"])
 
 
 def _shown(size: int, most: int) -> list[int | None]:
@@ -301,7 +302,8 @@ def _scatter(axes: Axes, target: CategoryColumn, points: Any, wanted: Any, names
                 colour = COLOURS[k % len(COLOURS)]
                 label = f"{category}, {name}" if len(names) > 1 else category
                 axes.scatter(
-                    *zip(*chosen, strict=True),
+                    [x for x, _ in chosen],
+                    [y for _, y in chosen],
                     s=22,
                     marker=MARKERS[k % len(MARKERS)],
                     facecolor="#ffffff" if part else colour,
@@ -311,7 +313,9 @@ def _scatter(axes: Axes, target: CategoryColumn, points: Any, wanted: Any, names
                     zorder=3,
                 )
     if target.width <= len(COLOURS):
-        axes.legend(title=target.name, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=9)
+        axes.legend(
+            title=target.name, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=9
+        )
 
 
 def _levels(figure: Figure, axes: Axes, target: NumberColumn, grid: Any, rows: Any, points: Any, wanted: Any) -> None:
@@ -326,7 +330,8 @@ def _levels(figure: Figure, axes: Axes, target: NumberColumn, grid: Any, rows: A
     figure.colorbar(filled, ax=axes, shrink=0.9).set_label(target.name)
     for part, (places, numbers) in enumerate(zip(points, truths, strict=True)):
         axes.scatter(
-            *zip(*places, strict=True),
+            [x for x, _ in places],
+            [y for _, y in places],
             c=numbers,
             cmap="cividis",
             vmin=low,

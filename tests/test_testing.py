@@ -165,7 +165,7 @@ def test_the_repr_brackets_what_needs_it(steps: list[tuple[Any, ...]], source: s
 
 def test_programs_share_results_and_expressions_do_not() -> None:
     assert is_met(programs(), lambda f: repr(f).startswith("def"))
-    fan_out = smallest(programs(variables=1, rows=[TABLE["add"]], size=3), lambda f: f(1.0) == f(2.0) / 2 == 4.0)
+    fan_out = smallest(programs(variables=1, rows=[TABLE["add"]], size=2), lambda f: f(1.0) == f(2.0) / 2 == 4.0)
     assert repr(fan_out) == "def f(x):\n    t0 = x + x\n    return t0 + t0"
 
     @given(expressions(size=10))

@@ -571,7 +571,7 @@ TASKS: dict[str, Task] = {
         ("a_again", "b_again"),
         (4,),
     ),
-    "moons": Task("two half circles in the plane", moons, ("moon",), hidden=(16, 16), epochs=60),
+    "moons": Task("two half circles in the plane", moons, ("moon",), hidden=(16, 16), epochs=30, rate=0.03),
     "iris": Task("three species of iris by their measures", lambda: _bundled("iris", "species"), ("species",)),
     "digits": Task(
         "handwritten digits of 8 x 8 pixels", lambda: _bundled("digits", "digit"), ("digit",), hidden=(32,), epochs=8

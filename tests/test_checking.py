@@ -234,6 +234,15 @@ def test_a_right_primitive_of_the_same_form_passes() -> None:
     assert set(verdicts(check_grads(lambda x, y: good(x) * y + good(y), (0.6, 0.7), order=3))) == {"ok"}
 
 
+def test_a_wrong_rule_that_runs_on_floats_only_is_caught() -> None:
+    bad = primitive("bad", math.sin, lambda y, x: 2 * math.cos(x))
+    assert mismatch(bad, 0.5, order=1).culprits[0].primitive == "bad"
+    right = primitive("right", math.sin, lambda y, x: math.cos(x))
+    assert check_grads(right, 0.5, order=1).passed
+    with pytest.raises(TypeError, match="would lose its gradient"):
+        check_grads(right, 0.5, order=2)
+
+
 def test_the_worst_of_two_wrong_rules_comes_first() -> None:
     slightly = primitive("slightly", math.sin, lambda y, x: am.cos(x) * 1.001)
     grossly = primitive("grossly", math.exp, lambda y, x: 2 * y)
@@ -361,6 +370,22 @@ def test_a_kink_is_reported_with_both_slopes(
     assert "kink: slope " in str(report)
     assert (f"at a kink or jump: {named}" in str(report)) if named else "at a kink" not in str(report)
     assert report.passed
+
+
+def test_a_side_with_an_infinite_slope_is_a_kink() -> None:
+    row = check_grads(lambda x: am.sqrt(x) if x > 0 else 3 * x, 0.0, order=1).rows[0]
+    assert (row.verdict, row.left, row.right, row.reverse) == ("kink", pytest.approx(3.0), math.inf, 3.0)
+
+
+def test_a_gap_in_the_domain_is_stepped_over() -> None:
+    def f(x: Any) -> Any:
+        if 0.09 < abs(x - 1.0) < 0.1:
+            raise ValueError("not here")
+        return am.exp(x) if abs(x - 1.0) < 0.09 else x
+
+    row = check_grads(f, 1.0, order=1).rows[0]
+    assert row.verdict == "ok"
+    assert row.numeric == pytest.approx(math.e, rel=1e-9)
 
 
 def test_second_order_at_a_kink_says_jump() -> None:

@@ -45,6 +45,9 @@ cdef inline void prefetch(void *node) noexcept:
 cdef inline void untrack(object node) noexcept:
     pass
 
+cdef inline list places_of(list inputs, list nodes):  # asked only where interpreted
+    return None
+
 cdef inline void use_slabs(object type) noexcept:
     slab_install(<PyTypeObject *> type)
 
@@ -113,14 +116,17 @@ cpdef tuple numbers_of(Value node)
 cdef int _push(Nodes nodes, void *node) except -1
 cdef int _request(Nodes nodes, void *node) except -1
 cdef int _place(Nodes nodes, Value node) except -1
-cdef bint _placed(Nodes nodes, Value node) noexcept
+@cython.locals(place=Py_ssize_t)
+cdef Py_ssize_t _place_of(Nodes nodes, Value node) noexcept
+@cython.locals(place=Py_ssize_t)
+cdef Py_ssize_t _index(Nodes order, Value node) except -1
 cdef void _prefetch(Nodes nodes, Py_ssize_t i) noexcept
 @cython.locals(queue=Nodes, found=Nodes, results=Nodes, leaves=list, oldest="long long", stops=bint, i=Py_ssize_t,
                node=Value)
 cdef Nodes _ordered(tuple outputs, object stop)
 @cython.locals(order=Nodes, places=Nodes, span=Py_ssize_t, twice=int, i=Py_ssize_t, node=Value, rest=list)
 cdef Nodes _by_birth(list leaves, Nodes results, long long oldest)
-@cython.locals(order=Nodes, node=Value, i=Py_ssize_t, places=list)
+@cython.locals(order=Nodes, node=Value, i=Py_ssize_t, place=Py_ssize_t, places=list)
 cpdef list sweep_floats(list nodes, dict seeds, list inputs)
 @cython.locals(node=Value, arg=Value, i=Py_ssize_t, place=Py_ssize_t, by=Py_ssize_t, count=Py_ssize_t, shape=int,
                adjoint=double, p=double, partials=list)

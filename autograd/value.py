@@ -40,6 +40,7 @@ if not cython.compiled:  # in C, all these come from value.pxd
         more_room,
         new_numbers,
         ordered_by_set,
+        places_of,
         partial1,
         partial2,
         partial_many,
@@ -759,15 +760,16 @@ def _request(nodes: Nodes, node: Any) -> int:
 
 def _place(nodes: Nodes, node: Value) -> int:
     """Put the node at the end, unless it lies in this list already: then return 1."""
-    if _placed(nodes, node):
+    if _place_of(nodes, node) >= 0:
         return 1
     node._index = nodes.n
     return _push(nodes, cast(p_void, node))
 
 
-def _placed(nodes: Nodes, node: Value) -> bool:
-    """Whether the node's index is its place in this list: an index from another list shows by what lies there."""
-    return node._index < nodes.n and nodes.items[node._index] is cast(p_void, node)
+def _place_of(nodes: Nodes, node: Value) -> int:
+    """The node's place in this list, or -1: an index that belongs to another list shows by what lies there."""
+    place = node._index  # read once, as another thread may change it
+    return place if place < nodes.n and nodes.items[place] is cast(p_void, node) else -1
 
 
 def _prefetch(nodes: Nodes, i: int) -> None:
@@ -865,29 +867,32 @@ def sweep_floats(nodes: list[Value], seeds: dict[Value, float], inputs: list[Val
     for node in nodes:
         if _place(order, node):
             raise RuntimeError(MEANWHILE)
+    places = places_of(inputs, nodes) if not COMPILED else [_place_of(order, node) for node in inputs]
     roles = bytearray(order.n + 1)
-    places = []  # noted now: a rule may sweep another graph that shares an input, which gives it another index
-    for node in inputs:
-        places.append(node._index if _placed(order, node) else -1)
-        if places[len(places) - 1] >= 0:
-            roles[node._index] = STOP
-    adjoints = array("d", bytes(8 * order.n + 8))
-    reached = bytearray(order.n + 1)
-    for node, seed in seeds.items():
-        if not _placed(order, node):
-            raise RuntimeError(MEANWHILE)
-        adjoints[node._index] = seed
-        reached[node._index] = 1
+    for place in places:
+        if place >= 0:
+            roles[place] = STOP
     for i in range(order.n):
         if roles[i] == IDLE:
             for operand in operands_of(cast(Value, order.items[i])):
-                if type(operand) is not float:
-                    node = operand
-                    if _placed(order, node) and roles[node._index] != IDLE:
-                        roles[i] = PASS
-                        break
+                if type(operand) is not float and roles[_index(order, operand)] != IDLE:
+                    roles[i] = PASS
+                    break
+    adjoints = array("d", bytes(8 * order.n + 8))
+    reached = bytearray(order.n + 1)
+    for node, seed in seeds.items():
+        place = _index(order, node)
+        adjoints[place] = seed
+        reached[place] = 1
     _sweep(order, adjoints, reached, roles)
     return [adjoints[place] if place >= 0 else 0.0 for place in places]
+
+
+def _index(order: Nodes, node: Value) -> int:
+    place = _place_of(order, node)
+    if place < 0:
+        raise RuntimeError(MEANWHILE)
+    return place
 
 
 @cython.boundscheck(False)  # type: ignore[untyped-decorator]  # Cython's has no type
@@ -906,8 +911,6 @@ def _sweep(order: Nodes, adjoints: Any, reached: Any, roles: Any) -> int:
             if COMPILED:
                 _prefetch(order, i - AHEAD)
             node = cast(Value, order.items[i])
-            if node._index != i:  # so whatever was added to it may have been added in another place
-                raise RuntimeError(MEANWHILE)
             shape = node._shape
             if shape == LEAF or not reached[i] or roles[i] != PASS:
                 continue
@@ -920,10 +923,7 @@ def _sweep(order: Nodes, adjoints: Any, reached: Any, roles: Any) -> int:
                 operand = node._b if by and shape == BINARY else node._a[by] if shape == MANY else node._a
                 if operand is None:
                     continue
-                arg = operand
-                place = arg._index
-                if place >= i:
-                    raise RuntimeError(MEANWHILE)
+                place = _index(order, operand)
                 if roles[place] == IDLE:
                     continue
                 if shape == BINARY:

@@ -17,6 +17,9 @@ class BuildEngine(build_ext):  # type: ignore[misc]  # setuptools has no types
     """Builds ``value.py`` by Cython; where that cannot be done, says so in a line and leaves the interpreted one."""
 
     def run(self) -> None:
+        for ext in self.extensions:  # one of an earlier build must not pass for this one's
+            for built in {self.get_ext_fullpath(ext.name), str(Path(self.build_lib, self.get_ext_filename(ext.name)))}:
+                Path(built).unlink(missing_ok=True)
         if os.environ.get("GLASSGRAD_NATIVE") == "off":
             return
         super().run()
@@ -42,8 +45,14 @@ class BuildEngine(build_ext):  # type: ignore[misc]  # setuptools has no types
                 [ext],
                 force=True,
                 build_dir="build",
-                # the types are those of value.pxd: Python's annotations say float where C has a double
-                compiler_directives={"language_level": 3, "annotation_typing": False},
+                compiler_directives={
+                    "language_level": 3,
+                    "annotation_typing": False,  # the types are those of value.pxd, as Python's float is no double
+                    "allow_none_for_extension_args": False,  # None is no Value
+                    "binding": False,  # methods check what they are called on
+                    "embedsignature": True,
+                    "embedsignature.format": "clinic",  # as inspect.signature reads it
+                },
             )
             ext.sources = made.sources
             super().build_extension(ext)

@@ -63,6 +63,12 @@ def ordered_by_set(outputs: Any, stop: Any, order: Any) -> Any:
     return order
 
 
+def places_of(inputs: Any, nodes: Any) -> list[int]:
+    """The place of each input among the nodes, or -1, whatever other threads do to the nodes' indices."""
+    places = {id(node): place for place, node in enumerate(nodes)}
+    return [places.get(id(node), -1) for node in inputs]
+
+
 _birth = attrgetter("_birth")
 
 try:

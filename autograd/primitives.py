@@ -53,6 +53,7 @@ class Primitive:
     latex: str = ""
     precedence: int = 9
     gather: Callable[..., tuple[Any, ...]] | None = None
+    symmetric: bool = False  # whether the operands can change places
     arity: int | None = field(init=False)  # the number of arguments, or None for a row that takes any number
     code: int = field(init=False)  # its place in ROWS, by which nodes refer to it
 
@@ -146,6 +147,7 @@ def primitive(
     latex: str = "",
     precedence: int = 9,
     gather: Callable[..., tuple[Any, ...]] | None = None,
+    symmetric: bool = False,
 ) -> Primitive:
     """Add a row to the table and return it: a function of numbers and Values with derivatives of every order.
 
@@ -184,7 +186,7 @@ def primitive(
                 raise TypeError(f"primitive {name!r}: {remedy}") from None
             except ValueError:
                 pass  # a C function that does not publish its signature
-    row = Primitive(name, fn, rules, domain, singular, convention, text, latex, precedence, gather)
+    row = Primitive(name, fn, rules, domain, singular, convention, text, latex, precedence, gather, symmetric)
     TABLE[name] = row
     return row
 
@@ -278,7 +280,7 @@ def _pair(ws: Sequence[Any], xs: Sequence[Any]) -> tuple[Any, ...]:
 
 def _some(*xs: Any) -> tuple[Any, ...]:
     """The arguments of ``max`` as Python takes them: several numbers, or one iterable of them."""
-    return xs if len(xs) > 1 or not hasattr(xs[0] if xs else None, "__iter__") else tuple(xs[0])
+    return tuple(xs[0]) if len(xs) == 1 else xs
 
 
 # ---- the table -------------------------------------------------------------------------------------------------------
@@ -291,11 +293,11 @@ where: Primitive
 # fmt: off
 # ---- arithmetic ------------------------------------------------------------------------------------------------------
 add      = _row("add", operator.add, lambda y, a, b: 1, lambda y, a, b: 1,
-                text="%s + %s", latex="%s + %s", precedence=1)
+                text="%s + %s", latex="%s + %s", precedence=1, symmetric=True)
 sub      = _row("sub", operator.sub, lambda y, a, b: 1, lambda y, a, b: -1,
                 text="%s - %s", latex="%s - %s", precedence=1)
 mul      = _row("mul", operator.mul, lambda y, a, b: b, lambda y, a, b: a,
-                text="%s * %s", latex=r"%s \cdot %s", precedence=2)
+                text="%s * %s", latex=r"%s \cdot %s", precedence=2, symmetric=True)
 div      = _row("div", operator.truediv, lambda y, a, b: 1 / b, lambda y, a, b: -y / b, singular=lambda a, b: b,
                 text="%s / %s", latex=r"\frac{%s}{%s}", precedence=2)
 neg      = _row("neg", operator.neg, lambda y, a: -1, text="-%s", latex="-%s", precedence=3)
@@ -327,10 +329,12 @@ leaky_relu = _row("leaky_relu", lambda x, slope: slope * x if x <= 0 else x,
                   gather=lambda x, slope=0.01: (x, slope))
 max_       = _row("max", lambda *xs: max(xs), variadic=_first_equal, gather=_some,
                   singular=lambda *xs: _gap(max(xs), xs),
-                  convention="at a tie the first of the equal arguments has slope 1", latex=r"\max\left(%s\right)")
+                  convention="at a tie the first of the equal arguments has slope 1", latex=r"\max\left(%s\right)",
+                  symmetric=True)
 min_       = _row("min", lambda *xs: min(xs), variadic=_first_equal, gather=_some,
                   singular=lambda *xs: _gap(min(xs), xs),
-                  convention="at a tie the first of the equal arguments has slope 1", latex=r"\min\left(%s\right)")
+                  convention="at a tie the first of the equal arguments has slope 1", latex=r"\min\left(%s\right)",
+                  symmetric=True)
 
 # ---- powers, exponentials, logarithms --------------------------------------------------------------------------------
 exp   = _row("exp", math.exp, lambda y, a: y, latex="e^{%s}")
@@ -347,7 +351,7 @@ sqrt  = _row("sqrt", math.sqrt, lambda y, a: 0.5 / y, domain=(POSITIVE,), conven
 cbrt  = _row("cbrt", math.cbrt, lambda y, a: 1 / (3 * y * y), singular=lambda a: a,
              convention="infinite slope at 0: raises", latex=r"\sqrt[3]{%s}")
 hypot = _row("hypot", math.hypot, variadic=_each(lambda y, x: where(y == 0, 0, x / where(y == 0, 1, y))),
-             singular=math.hypot, convention="slope 0 at the origin")
+             singular=math.hypot, convention="slope 0 at the origin", symmetric=True)
 
 # ---- trigonometric, hyperbolic ---------------------------------------------------------------------------------------
 sin   = _row("sin", math.sin, lambda y, a: cos(a), latex=r"\sin\left(%s\right)")
@@ -375,10 +379,11 @@ sigmoid  = _row("sigmoid", _sigmoid, lambda y, a: y * (1 - y), latex=r"\sigma\le
 softplus = _row("softplus", _softplus, lambda y, a: sigmoid(a))
 
 # ---- any number of arguments -----------------------------------------------------------------------------------------
-sum_      = _row("sum", _sum, variadic=_each(lambda y, x: 1), gather=tuple)
+sum_      = _row("sum", _sum, variadic=_each(lambda y, x: 1), gather=tuple, symmetric=True)
 dot       = _row("dot", _dot, variadic=_each(lambda y, w, x: x, lambda y, w, x: w), gather=_pair)
-prod      = _row("prod", lambda *xs: math.prod(xs, start=1.0), variadic=_products_of_others, gather=tuple)
-logsumexp = _row("logsumexp", _logsumexp, variadic=_each(lambda y, x: exp(x - y)), gather=tuple)
+prod      = _row("prod", lambda *xs: math.prod(xs, start=1.0), variadic=_products_of_others, gather=tuple,
+                  symmetric=True)
+logsumexp = _row("logsumexp", _logsumexp, variadic=_each(lambda y, x: exp(x - y)), gather=tuple, symmetric=True)
 # fmt: on
 
 BUILTIN = frozenset(TABLE)

@@ -29,9 +29,6 @@ _LOOK = {
     "cut": 'style="dashed,rounded", color="#8c959f", fontcolor="#57606a", fontsize=10, margin="0.08,0.03"',
 }
 
-# The operations whose operands can change places; of all others, a drawing shows which operand is which.
-_SYMMETRIC = {"add", "mul", "sum", "prod", "min", "max", "hypot", "logsumexp"}
-
 
 def draw(
     output: Value | Iterable[Value], *, limit: int = 2000, depth: int | None = None, around: Value | None = None
@@ -236,7 +233,7 @@ def _operation(node: Value, shown: set[Value]) -> tuple[str, list[tuple[int, str
         return f"{_short(args[0])} {caption}", []
     if infix and not isinstance(args[1], Value):
         return f"{caption} {_short(args[1])}", []
-    if len(args) < 2 or (row.name in _SYMMETRIC and all(isinstance(arg, Value) for arg in args)):
+    if len(args) < 2 or (row.symmetric and all(isinstance(arg, Value) for arg in args)):
         return caption, []
     slots = [
         (j, f"{j + 1}" if isinstance(arg, Value) else f"{j + 1}: {_short(arg)}")

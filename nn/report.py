@@ -182,7 +182,9 @@ def _length(text: str) -> int:
 def _text(x: float, y: float, text: str, anchor: str, bold: bool = False) -> str:
     short = text if len(text) <= 24 else f"{text[:23]}…"
     weight = ' font-weight="600"' if bold else ""
-    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="#1f2328"{weight}>{html.escape(short)}</text>'
+    halo = 'stroke="#ffffff" stroke-width="4" paint-order="stroke"'  # so that no line runs through the letters
+    text = html.escape(short)
+    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="#1f2328" {halo}{weight}>{text}</text>'
 
 
 def names_of_inputs(model: TableModel) -> list[str]:
@@ -279,7 +281,7 @@ def _regions(figure: Figure, axes: Axes, target: CategoryColumn, grid: Any, rows
         levels = [i / 10 for i in range(11)]
         filled = axes.contourf(*grid, shares, levels=levels, cmap=shades, alpha=0.45, vmin=0, vmax=1)
         bar = figure.colorbar(filled, ax=axes, ticks=[0, 0.25, 0.5, 0.75, 1], shrink=0.9)
-        bar.set_label(f"probability of {target.name} = {target.categories[1]}")
+        bar.set_label(f"probability of {target.name} = {target.categories[1]}", labelpad=8)
         bar.outline.set_visible(False)
         if any(p < 0.5 for row in shares for p in row) and any(p > 0.5 for row in shares for p in row):
             axes.contour(*grid, shares, levels=[0.5], colors="#1f2328", linewidths=1.4)
@@ -295,6 +297,7 @@ def _regions(figure: Figure, axes: Axes, target: CategoryColumn, grid: Any, rows
 
 
 def _scatter(axes: Axes, target: CategoryColumn, points: Any, wanted: Any, names: Sequence[str]) -> None:
+    size = 22 if sum(map(len, points)) > 40 else 60
     for part, (name, places, classes) in enumerate(zip(names, points, wanted, strict=True)):
         for k, category in enumerate(target.categories):
             chosen = [place for place, t in zip(places, classes, strict=True) if t == k]
@@ -304,7 +307,7 @@ def _scatter(axes: Axes, target: CategoryColumn, points: Any, wanted: Any, names
                 axes.scatter(
                     [x for x, _ in chosen],
                     [y for _, y in chosen],
-                    s=22,
+                    s=size,
                     marker=MARKERS[k % len(MARKERS)],
                     facecolor="#ffffff" if part else colour,
                     edgecolor=colour if part else "#ffffff",
@@ -325,9 +328,14 @@ def _levels(figure: Figure, axes: Axes, target: NumberColumn, grid: Any, rows: A
     low, high = min(every), max(every)
     if low == high:
         low, high = low - 1, high + 1
-    levels = [low + (high - low) * i / 12 for i in range(13)]
+    from matplotlib.ticker import MaxNLocator
+
+    levels = MaxNLocator(12).tick_values(low, high)
+    low, high = levels[0], levels[-1]
     filled = axes.contourf(*grid, values, levels=levels, cmap="cividis", vmin=low, vmax=high)
-    figure.colorbar(filled, ax=axes, shrink=0.9).set_label(target.name)
+    bar = figure.colorbar(filled, ax=axes, shrink=0.9, ticks=levels[::2])
+    bar.set_label(target.name, labelpad=8)
+    bar.outline.set_visible(False)
     for part, (places, numbers) in enumerate(zip(points, truths, strict=True)):
         axes.scatter(
             [x for x, _ in places],

@@ -1,32 +1,53 @@
 """Nanoseconds per operation to record, sweep and free a random scalar program, beside other engines in the same run.
 
-    python tests/benchmarks/eager.py [--sizes 10000 200000 1000000] [--repeat 5] [--engines glassgrad micrograd floats]
+    python tests/benchmarks/eager.py [--sizes 10000 200000 1000000] [--repeat 3] [--engines glassgrad micrograd ...]
 
 The program works on 16 rolling variables; a step is ``v[k] = v[k]*0.9 + v[i]*0.1`` or ``v[k] = v[k] - v[i]*v[j]*0.01``,
-three operations each; the result is the sum of the 16, differentiated by the 16 inputs.  Every measurement runs in a
-process of its own with the collector on, as users run it; engines take turns, and the medians are printed.
+three operations each; the result is the sum of the 16, differentiated by the 16 inputs.  Every measurement has a
+process of its own, with the collector on as users run it: a first round that is not counted (it pays for fresh memory;
+micrograd's does count, as it takes long), then rounds whose median counts.  Engines take turns; the medians over the
+turns are printed, with the ratio to glassgrad.  "floats" is the same loop without derivatives, "interpreted" is
+glassgrad without its compiled engine.
+
+Peers that are not installed are named at the end: ``pip install micrograd xad torch``.  HIPS autograd has glassgrad's
+import name: ``--hips PYTHON`` gives the Python of an environment where it lives.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import gc
+import importlib.util
 import json
+import os
 import random
 import statistics
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-# how many operations an engine is asked for at most: beyond, a run takes minutes
-LIMITS = {"micrograd": 200_000, "micrograd, collector off": 200_000}
-ENGINES = ["glassgrad", "micrograd", "micrograd, collector off", "floats"]
+ENGINES = ["glassgrad", "interpreted", "micrograd", "micrograd, collector off", "xad", "torch", "hips", "floats"]
+NEEDS = {"micrograd": "micrograd", "micrograd, collector off": "micrograd", "xad": "xad", "torch": "torch"}
+# beyond so many operations a run takes minutes
+LIMITS = {
+    "micrograd": 200_000,
+    "micrograd, collector off": 200_000,
+    "torch": 200_000,
+    "hips": 200_000,
+    "xad": 1_000_000,
+}
+ROUNDS = {"micrograd": 1, "micrograd, collector off": 2, "torch": 2, "hips": 1, "interpreted": 2}
+
+Plan = list[tuple[bool, int, int, int]]
 
 
-def plan(n: int) -> list[tuple[bool, int, int, int]]:
+def plan(n: int) -> Plan:
     """The steps of a program of ``n`` operations, the same for every engine."""
     source = random.Random(0)
     return [
@@ -34,103 +55,171 @@ def plan(n: int) -> list[tuple[bool, int, int, int]]:
     ]
 
 
-def leaf_type(engine: str):
-    if engine == "glassgrad":
-        sys.path.insert(0, str(ROOT))
-        from autograd import Value
-
-        return Value
-    if engine.startswith("micrograd"):
-        from micrograd.engine import Value
-
-        return Value
-    return float
-
-
-def measure(engine: str, n: int) -> dict[str, float]:
-    """Seconds for forward, backward and free, and the gradient's sum, by which engines are seen to agree."""
-    kind = leaf_type(engine)
-    steps = plan(n)
-    if engine.endswith("collector off"):
-        gc.disable()
-    leaves = [kind(1 + i / 16) for i in range(16)]
-    v = list(leaves)
-    start = time.perf_counter()
+def program(v: list[Any], steps: Plan) -> Any:
     for add, k, i, j in steps:
         if add:
             v[k] = v[k] * 0.9 + v[i] * 0.1
         else:
             v[k] = v[k] - v[i] * v[j] * 0.01
-    out = sum(v)
+    return sum(v)
+
+
+def timed(action: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.perf_counter()
+    result = action()
+    return time.perf_counter() - start, result
+
+
+def round_of_values(leaf: Callable[[float], Any], steps: Plan, collect: bool) -> dict[str, float]:
+    """Engines whose numbers have ``backward()`` and ``grad``."""
+    leaves = [leaf(1 + i / 16) for i in range(16)]
+    v = list(leaves)
+    forward, out = timed(functools.partial(program, v, steps))
+    backward, _ = timed(out.backward)
+    check = sum(float(x.grad) for x in leaves)
+    start = time.perf_counter()
+    v.clear()
+    out = None
+    if collect:
+        gc.collect()  # micrograd's nodes are cycles, which only the collector frees
+    return {"forward": forward, "backward": backward, "free": time.perf_counter() - start, "check": check}
+
+
+def round_of_xad(steps: Plan) -> dict[str, float]:
+    import xad.adj_1st as xad
+
+    with xad.Tape() as tape:
+        leaves = [xad.Real(1 + i / 16) for i in range(16)]
+        for x in leaves:
+            tape.registerInput(x)
+        tape.newRecording()
+        v = list(leaves)
+        forward, out = timed(functools.partial(program, v, steps))
+        tape.registerOutput(out)
+        out.setDerivative(1.0)
+        backward, _ = timed(tape.computeAdjoints)
+        check = sum(x.getDerivative() for x in leaves)
+        start = time.perf_counter()
+        v.clear()
+        out = None
+        tape.clearAll()
+        return {"forward": forward, "backward": backward, "free": time.perf_counter() - start, "check": check}
+
+
+def round_of_hips(steps: Plan) -> dict[str, float]:
+    from autograd import elementwise_grad, make_vjp  # noqa: F401  # only HIPS autograd has them
+
+    def f(x: Any) -> Any:
+        return program([x[i] for i in range(16)], steps)
+
+    import numpy as np
+
+    start = time.perf_counter()
+    vjp, _ = make_vjp(f)(np.array([1 + i / 16 for i in range(16)]))
     forward = time.perf_counter() - start
-    if kind is float:
-        return {"forward": forward, "backward": 0.0, "free": 0.0, "check": out}
+    backward, gradient = timed(functools.partial(vjp, 1.0))
     start = time.perf_counter()
-    out.backward()
-    backward = time.perf_counter() - start
-    check = sum(leaf.grad for leaf in leaves)
-    start = time.perf_counter()
-    del out, v
+    vjp = None
+    return {
+        "forward": forward,
+        "backward": backward,
+        "free": time.perf_counter() - start,
+        "check": float(sum(gradient)),
+    }
+
+
+def one_round(engine: str, steps: Plan) -> dict[str, float]:
+    if engine in ("glassgrad", "interpreted"):
+        sys.path.insert(0, str(ROOT))
+        from autograd import Value
+
+        return round_of_values(Value, steps, collect=False)
     if engine.startswith("micrograd"):
-        gc.collect()  # its nodes are cycles, which only the collector frees
-    free = time.perf_counter() - start
-    return {"forward": forward, "backward": backward, "free": free, "check": check}
+        from micrograd.engine import Value as MicrogradValue
+
+        return round_of_values(MicrogradValue, steps, collect=True)
+    if engine == "torch":
+        import torch
+
+        return round_of_values(lambda x: torch.tensor(x, dtype=torch.float64, requires_grad=True), steps, collect=False)
+    if engine == "xad":
+        return round_of_xad(steps)
+    if engine == "hips":
+        return round_of_hips(steps)
+    forward, out = timed(lambda: program([1 + i / 16 for i in range(16)], steps))
+    return {"forward": forward, "backward": 0.0, "free": 0.0, "check": out}
 
 
-def in_own_process(engine: str, n: int) -> dict[str, float]:
-    command = [sys.executable, __file__, "--one", engine, str(n)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def measure(engine: str, n: int, rounds: int) -> dict[str, float]:
+    """The median seconds of some rounds after one that does not count, and the sum of the gradient."""
+    steps = plan(n)
+    if engine.endswith("collector off"):
+        gc.disable()
+    runs = [one_round(engine, steps) for _ in range(rounds + (engine != "micrograd"))][-rounds:]
+    return {part: statistics.median(run[part] for run in runs) for part in runs[0]}
+
+
+def in_own_process(engine: str, n: int, hips: str) -> dict[str, float]:
+    python = hips if engine == "hips" else sys.executable
+    environment = dict(
+        os.environ, GLASSGRAD_NATIVE="off" if engine == "interpreted" else os.environ.get("GLASSGRAD_NATIVE", "")
+    )
+    command = [python, __file__, "--one", engine, str(n), str(ROUNDS.get(engine, 5))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         sys.exit(f"{engine} at {n:,} operations failed:\n{done.stderr}")
-    return json.loads(done.stdout)
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
 
 
-def one(engine: str, n: int) -> None:
-    def run() -> None:
-        print(json.dumps(measure(engine, n)))
-
+def one(engine: str, n: int, rounds: int) -> None:
     sys.setrecursionlimit(10**7)  # micrograd sorts its graph by recursion
     threading.stack_size(1 << 29)
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=lambda: print(json.dumps(measure(engine, n, rounds))))
     thread.start()
     thread.join()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 200_000, 1_000_000])
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 200_000, 1_000_000, 5_000_000])
+    parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--engines", nargs="+", default=ENGINES)
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--hips", default="", help="the Python of an environment with HIPS autograd")
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        one(options.one[0], int(options.one[1]))
+        one(options.one[0], int(options.one[1]), int(options.one[2]))
         return
+    missing = [e for e in options.engines if e in NEEDS and importlib.util.find_spec(NEEDS[e]) is None]
+    missing += ["hips"] if "hips" in options.engines and not options.hips else []
     print("| operations | engine | forward ns | backward ns | free ns | total ns | times glassgrad |")
     print("|---:|---|---:|---:|---:|---:|---:|")
-    totals: dict[int, float] = {}
+    totals: dict[tuple[str, int], float] = {}
     for n in options.sizes:
-        engines = [engine for engine in options.engines if n <= LIMITS.get(engine, n)]
+        engines = [e for e in options.engines if n <= LIMITS.get(e, n) and e not in missing]
         runs: dict[str, list[dict[str, float]]] = {engine: [] for engine in engines}
         for _ in range(options.repeat):
             for engine in engines:
-                runs[engine].append(in_own_process(engine, n))
+                runs[engine].append(in_own_process(engine, n, options.hips))
         checks = {round(run[0]["check"], 9) for engine, run in runs.items() if engine != "floats"}
         if len(checks) > 1:
             sys.exit(f"the engines disagree on the gradient: {checks}")
-        base = 0.0
         for engine, results in runs.items():
-            parts = [
-                statistics.median(result[part] for result in results) / n * 1e9 for part in ("forward", "backward", "free")
-            ]
+            parts = [statistics.median(r[part] for r in results) / n * 1e9 for part in ("forward", "backward", "free")]
             total = statistics.median(r["forward"] + r["backward"] + r["free"] for r in results) / n * 1e9
-            if engine == "glassgrad":
-                base = totals[n] = total
-            ratio = f"{total / base:.2f}" if base else ""
-            print(f"| {n:,} | {engine} | " + " | ".join(f"{part:,.0f}" for part in parts) + f" | {total:,.0f} | {ratio} |")
-    if len(totals) > 1:
-        first, last = min(totals), max(totals)
-        print(f"\nglassgrad: {totals[last] / totals[first]:.2f} times as long per operation at {last:,} as at {first:,}")
+            totals[engine, n] = total
+            ratio = f"{total / totals['glassgrad', n]:.2f}" if ("glassgrad", n) in totals else ""
+            print(
+                f"| {n:,} | {engine} | " + " | ".join(f"{part:,.0f}" for part in parts) + f" | {total:,.0f} | {ratio} |"
+            )
+    for engine in ("glassgrad", "interpreted"):
+        sizes = [n for n in options.sizes if (engine, n) in totals]
+        if len(sizes) > 1:
+            ratio = totals[engine, sizes[-1]] / totals[engine, sizes[0]]
+            print(f"\n{engine}: {ratio:.2f} times as long per operation at {sizes[-1]:,} as at {sizes[0]:,}")
+    if missing:
+        print(f"\nnot installed: {', '.join(missing)}")
 
 
 if __name__ == "__main__":

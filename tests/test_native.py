@@ -1,0 +1,471 @@
+"""The compiled engine: the C made from the table, the choice which engine runs, and how it is built and shipped."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import random
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+import autograd
+from autograd.native import choice, generate
+from autograd.primitives import BUILTIN, TABLE, Primitive
+from tests.programs import AWKWARD
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "autograd"
+REQUIRED = os.environ.get("GLASSGRAD_NATIVE") == "require"
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip, and say why; but where the compiled engine is required nothing of it may go untested."""
+    if REQUIRED:
+        pytest.fail(f"GLASSGRAD_NATIVE=require, but {reason}")
+    pytest.skip(reason)
+
+
+# ---- the C that is made from the table -------------------------------------------------------------------------------
+
+
+def test_the_committed_c_is_what_the_table_gives() -> None:
+    assert generate.HEADER.read_text() == generate.header(), "run: python -m autograd.native.generate"
+
+
+CASE = re.compile(r"^(    case (\d+): .*?return )([^;]*);(  /\* (\w+) \*/)$")
+FUNCTION = re.compile(r"^static (?:double|int) (rules_(compute|partial|dead)[12]?)\(")
+GLUE = """
+static int planted_at = 0;
+static long planted_by = 0;
+void plant(int place, long by) { planted_at = place; planted_by = by; }
+#define OFF(place, by, e) (planted_at == (place) && planted_by == (by) ? (e) * 1.0000000000000002 + 5e-324 : (e))
+#define NOT(place, by, e) (planted_at == (place) && planted_by == (by) ? !(e) : (e))
+RULES
+double compute1(int code, double a) { return rules_compute1(code, a); }
+double compute2(int code, double a, double b) { return rules_compute2(code, a, b); }
+double compute(int code, const double *x, long n) { return rules_compute(code, x, n); }
+double partial1(int code, double y, double a) { return rules_partial1(code, y, a); }
+double partial2(int code, long by, double y, double a, double b) { return rules_partial2(code, by, y, a, b); }
+double partial(int code, long by, long n, double y, const double *x) { return rules_partial(code, by, n, y, x); }
+int dead1(int code, double y, double a) { return rules_dead1(code, y, a); }
+int dead2(int code, long by, double y, double a, double b) { return rules_dead2(code, by, y, a, b); }
+int dead(int code, long by, long n, double y, const double *x) { return rules_dead(code, by, n, y, x); }
+"""
+
+
+def _with_faults(header: str) -> tuple[str, list[tuple[int, str, str]]]:
+    """The header with a switch at each case, and the cases: (place, kind of function, row).
+
+    Switched on, a result is off by one unit in the last place (by the smallest number at 0), a truth is turned round.
+    """
+    cases: list[tuple[int, str, str]] = []
+    kind, by, lines = "", "0", []
+    for line in header.splitlines():
+        if function := FUNCTION.match(line):
+            kind, by = function[2], "by" if " by," in line else "0"
+        elif case := CASE.match(line):
+            cases.append((len(cases) + 1, kind, case[4].strip(" /*")))
+            line = f"{case[1]}{'NOT' if kind == 'dead' else 'OFF'}({len(cases)}, {by}, {case[3]});{case[4]}"
+        lines.append(line)
+    return "\n".join(lines), cases
+
+
+class Rules:
+    """``rules.h``, compiled on its own with the flags of the build; ``cases`` says where ``plant`` can plant a fault."""
+
+    def __init__(self, folder: Path) -> None:
+        compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+        if shutil.which(compiler[0]) is None:
+            unavailable(f"the C compiler {compiler[0]!r} is not there to compile rules.h with")
+        code, self.cases = _with_faults(generate.HEADER.read_text())
+        source, library = folder / "rules.c", folder / "rules.so"
+        source.write_text(GLUE.replace("RULES", code))
+        flags = ["-O3", "-ffp-contract=off", "-shared", "-fPIC", str(source), "-o", str(library), "-lm"]
+        subprocess.run([*compiler, *flags], check=True)
+        c = ctypes.CDLL(str(library))
+        d, n, xs = ctypes.c_double, ctypes.c_long, ctypes.POINTER(ctypes.c_double)
+        for name, result, arguments in [
+            ("compute1", d, [n, d]), ("compute2", d, [n, d, d]), ("compute", d, [n, xs, n]),
+            ("partial1", d, [n, d, d]), ("partial2", d, [n, n, d, d, d]), ("partial", d, [n, n, n, d, xs]),
+            ("dead1", ctypes.c_int, [n, d, d]), ("dead2", ctypes.c_int, [n, n, d, d, d]),
+            ("dead", ctypes.c_int, [n, n, n, d, xs]), ("plant", None, [n, n]),
+        ]:  # fmt: skip
+            function = getattr(c, name)
+            function.restype, function.argtypes = (
+                result,
+                [ctypes.c_int if a is n and not i else a for i, a in enumerate(arguments)],
+            )
+        self.c: Any = c
+
+    def compute(self, row: Primitive, xs: Sequence[float]) -> float:
+        if row.arity == 1:
+            return float(self.c.compute1(row.code, *xs))
+        if row.arity == 2:
+            return float(self.c.compute2(row.code, *xs))
+        return float(self.c.compute(row.code, (ctypes.c_double * len(xs))(*xs), len(xs)))
+
+    def partial(self, what: str, row: Primitive, by: int, y: float, xs: Sequence[float]) -> Any:
+        """The C function ``partial`` or ``dead``."""
+        if row.arity == 1:
+            return getattr(self.c, f"{what}1")(row.code, y, *xs)
+        if row.arity == 2:
+            return getattr(self.c, f"{what}2")(row.code, by, y, *xs)
+        return getattr(self.c, what)(row.code, by, len(xs), y, (ctypes.c_double * len(xs))(*xs))
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Rules:
+    return Rules(tmp_path_factory.mktemp("rules"))
+
+
+FEW = (0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 0.7071, -1e-160, 1e160, 5e-324, float("inf"), -float("inf"), float("nan"))
+
+
+def grid(row: Primitive) -> list[tuple[float, ...]]:
+    """Points at which a row is compared: where it is smooth, at kinks and ties and poles, and out of its domain."""
+    rng = random.Random(row.name)
+    if row.arity == 1:
+        return [(x,) for x in (*AWKWARD, *(rng.gauss(0, 2) for _ in range(40)))]
+    if row.arity == 2:
+        return [*itertools.product(FEW, FEW), *((rng.gauss(0, 2), rng.gauss(0, 2)) for _ in range(60))]
+    sizes = [row.arity] if row.arity is not None else [2, 4, 6] if row.name == "dot" else [1, 2, 3, 7]
+    return [
+        tuple(rng.choice(FEW) if rng.random() < wild else rng.gauss(0, 2) for _ in range(rng.choice(sizes)))
+        for wild in (0.0, 0.2, 0.6, 1.0)
+        for _ in range(80)
+    ]
+
+
+def same(ours: Any, theirs: Any) -> bool:
+    return repr(float(ours)) == repr(float(theirs))
+
+
+def disagreements(rules: Rules, row: Primitive) -> Iterator[str]:
+    """Where C says something finite that the row, asked itself, does not say to the last bit."""
+    for xs in grid(row):
+        try:
+            y = row.fn(*xs)
+        except (ValueError, ZeroDivisionError, OverflowError) as error:
+            y = error
+        ours = rules.compute(row, xs)
+        if ours - ours == 0.0 and (isinstance(y, Exception) or not same(ours, y)):
+            yield f"{row}{xs}: C {ours!r}, the row {y!r}"
+        if isinstance(y, Exception):
+            continue
+        for by in range(len(xs)):
+            theirs: Any
+            try:
+                theirs = row.partials[by](y, *xs) if isinstance(row.partials, tuple) else list(row.partials(y, *xs))[by]
+            except (ValueError, ZeroDivisionError, OverflowError) as error:
+                theirs = error
+            ours = rules.partial("partial", row, by, y, xs)
+            if ours - ours != 0.0:
+                continue
+            where = f"{row}{xs} by operand {by}"
+            if isinstance(theirs, Exception) or (not same(ours, theirs) and not ours == theirs == 0):
+                yield f"{where}: C {ours!r}, the row {theirs!r}"
+            elif ours == 0.0:
+                dead = type(theirs) is int
+                if bool(rules.partial("dead", row, by, y, xs)) != dead:
+                    yield f"{where}: the row's 0 is {theirs!r}, C has it the other way"
+                elif not dead and not same(ours, theirs):
+                    yield f"{where}: C {ours!r}, the row {theirs!r}"
+
+
+@pytest.mark.parametrize("name", sorted(BUILTIN))
+def test_a_row_in_c_agrees_with_the_row(rules: Rules, name: str) -> None:
+    assert list(disagreements(rules, TABLE[name])) == []
+
+
+def test_a_fault_planted_in_any_line_of_the_c_is_found(rules: Rules) -> None:
+    missed = []
+    try:
+        for place, kind, name in rules.cases:
+            row = TABLE[name]
+            for by in range(row.arity or 2) if kind != "compute" else (0,):
+                rules.c.plant(place, by)
+                if next(disagreements(rules, row), None) is None:
+                    missed.append((kind, name, by))
+    finally:
+        rules.c.plant(0, 0)
+    assert missed == []
+    assert len(rules.cases) > 80  # the pattern still finds the cases
+
+
+def test_what_programs_spend_their_time_on_is_in_c(rules: Rules) -> None:
+    slow = {
+        name
+        for name in BUILTIN
+        if all(rules.compute(TABLE[name], xs) != rules.compute(TABLE[name], xs) for xs in grid(TABLE[name]))
+    }
+    assert slow == {"mod", "floordiv", "hypot"}  # C's fmod, floor and hypot differ from Python's
+    wanted = [
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "pow",
+        "neg",
+        "tanh",
+        "exp",
+        "log",
+        "sigmoid",
+        "relu",
+        "sqrt",
+        "sin",
+        "cos",
+        "softplus",
+        "sum",
+        "dot",
+        "logsumexp",
+        "where",
+    ]
+    for name in wanted:
+        row = TABLE[name]
+        xs = (0.5, 0.25, 0.75)[: row.arity or 2]
+        partials = [rules.partial("partial", row, by, row.fn(*xs), xs) for by in range(len(xs))]
+        assert all(p == p for p in partials), f"{name} has no partial in C"
+
+
+# ---- which engine runs -----------------------------------------------------------------------------------------------
+
+TELL = "import autograd; print(autograd.__native__, autograd.value.__file__[-3:] != '.py', autograd.Value(3.0) * 2)"
+
+
+def package(folder: Path, built: bool) -> Path:
+    """A copy of the package in ``folder``, with the compiled engine or without."""
+    shutil.copytree(
+        PACKAGE,
+        folder / "autograd",
+        ignore=shutil.ignore_patterns("__pycache__", *(f"value{s}" for s in EXTENSION_SUFFIXES)),
+    )
+    if built:
+        file = choice.compiled_file(PACKAGE)
+        if file is None or choice.fingerprint(PACKAGE) not in file.read_bytes():
+            unavailable(
+                "the compiled engine is not built from the sources that lie here: pip install -e . where a C compiler is"
+            )
+        shutil.copy2(file, folder / "autograd")
+    return folder
+
+
+def run(
+    folder: Path, mode: str | None, code: str = TELL, *options: str, python: str = sys.executable
+) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh interpreter that finds the package in ``folder``."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("GLASSGRAD", "PYTHON"))}
+    environment |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    if mode is not None:
+        environment["GLASSGRAD_NATIVE"] = mode
+    check = f"import autograd; assert autograd.__file__.startswith({str(folder)!r}), autograd.__file__\n"
+    return subprocess.run(
+        [python, *options, "-c", code + "\n" + check], env=environment, cwd=folder, capture_output=True, text=True
+    )
+
+
+def test_native_tells_which_engine_runs() -> None:
+    assert autograd.__native__ is not str(autograd.value.__file__).endswith(".py")
+    assert autograd.__native__ or not REQUIRED
+
+
+@pytest.mark.parametrize("mode", [None, "", "off"])
+def test_without_a_build_it_runs_interpreted_and_says_nothing(tmp_path: Path, mode: str | None) -> None:
+    done = run(package(tmp_path, built=False), mode, TELL, "-W", "error")
+    assert (done.stdout, done.stderr) == ("False False Value(6.0)\n", "")
+
+
+def test_require_without_a_build_is_an_import_error(tmp_path: Path) -> None:
+    done = run(package(tmp_path, built=False), "require")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: GLASSGRAD_NATIVE=require, but the compiled engine cannot run: "
+        "it was not built; install again where a C compiler and Python.h are"
+    )
+
+
+@pytest.mark.parametrize("built", [False, True])
+@pytest.mark.parametrize("mode", ["on", "Require", "1"])
+def test_another_word_is_an_import_error(tmp_path: Path, mode: str, built: bool) -> None:
+    done = run(package(tmp_path, built), mode)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"ImportError: GLASSGRAD_NATIVE is {mode!r}: it can be 'require' or 'off', or not be set"
+    )
+
+
+@pytest.mark.parametrize(("mode", "native"), [(None, True), ("", True), ("require", True), ("off", False)])
+def test_with_a_build_the_wish_decides(tmp_path: Path, mode: str | None, native: bool) -> None:
+    done = run(package(tmp_path, built=True), mode, TELL, "-W", "error")
+    assert (done.stdout, done.stderr) == (f"{native} {native} Value(6.0)\n", "")
+
+
+@pytest.mark.parametrize("source", choice.SOURCES)
+def test_a_build_from_other_sources_never_runs(tmp_path: Path, source: str) -> None:
+    folder = package(tmp_path, built=True)
+    with (folder / "autograd" / source).open("a") as file:
+        file.write("\n")
+    done = run(folder, None)
+    assert done.stdout == "False False Value(6.0)\n"
+    assert "RuntimeWarning: glassgrad runs interpreted: value" in done.stderr
+    assert "was built from other sources; install again to build it anew" in done.stderr
+    done = run(folder, "require")
+    assert done.returncode == 1
+    assert "ImportError: GLASSGRAD_NATIVE=require, but the compiled engine cannot run: value" in done.stderr
+    assert "other sources" in done.stderr
+    done = run(folder, "off", TELL, "-W", "error")
+    assert (done.stdout, done.stderr) == ("False False Value(6.0)\n", "")
+
+
+def test_every_file_that_goes_into_the_build_is_watched() -> None:
+    """What value.pxd and value.py draw in is in SOURCES, so that a change to it makes the build stale."""
+    declared = set(re.findall(r'cdef extern from "([^"]+)"', (PACKAGE / "value.pxd").read_text()))
+    assert declared <= set(choice.SOURCES)
+    assert {"primitives.py", "value.py", "value.pxd"} <= set(choice.SOURCES)
+
+
+def test_line_endings_do_not_make_a_build_stale(tmp_path: Path) -> None:
+    folder = package(tmp_path, built=False) / "autograd"
+    before = choice.fingerprint(folder)
+    for source in choice.SOURCES:
+        text = (folder / source).read_bytes()
+        (folder / source).write_bytes(text.replace(b"\n", b"\r\n"))
+    assert choice.fingerprint(folder) == before
+
+
+def test_the_interpreted_engine_needs_no_cython_and_leaves_an_installed_one_alone(tmp_path: Path) -> None:
+    folder = package(tmp_path, built=False)
+    code = "import sys, autograd; print('cython' in sys.modules, 'Cython' in sys.modules)"
+    assert run(folder, "off", code).stdout == "False False\n"
+    (folder / "cython.py").write_text("compiled = 'the real one'")
+    code = "import cython, autograd, sys; print(cython.compiled, sys.modules['cython'] is cython)"
+    assert run(folder, "off", code).stdout == "the real one True\n"
+
+
+# ---- building and shipping -------------------------------------------------------------------------------------------
+
+BUILD = "from setuptools import build_meta; import sys; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))"
+
+
+def build(what: str, tree: Path, out: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Build an "sdist" or a "wheel" of ``tree`` as pip does, but with the setuptools and Cython installed here."""
+    unwanted = ("GLASSGRAD_NATIVE", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+    variables = {key: value for key, value in os.environ.items() if key not in unwanted} | environment
+    return subprocess.run(
+        [sys.executable, "-c", BUILD, f"build_{what}", str(out)],
+        cwd=tree,
+        env=variables,
+        capture_output=True,
+        text=True,
+    )
+
+
+def wheel(folder: Path) -> Path:
+    (file,) = folder.glob("*.whl")
+    return file
+
+
+def installed(file: Path, folder: Path) -> Path:
+    """A wheel unpacked as an installer would: it has no scripts and no data but in its packages."""
+    with zipfile.ZipFile(file) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree that the source distribution unpacks to."""
+    for tool in ("setuptools", "Cython"):
+        if find_spec(tool) is None:
+            unavailable(f"{tool} is not installed: pip install setuptools Cython")
+    folder = tmp_path_factory.mktemp("sdist")
+    tree = folder / "checkout"
+    tree.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy2(ROOT / name, tree)
+    for name in ("autograd", "nn"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.pyd", "*.c"))
+    done = build("sdist", tree, folder)
+    assert done.returncode == 0, done.stderr
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    return folder / archive.name.removesuffix(".tar.gz")
+
+
+def test_the_sdist_has_what_the_build_reads_and_nothing_built(sdist: Path) -> None:
+    for source in choice.SOURCES:
+        assert (sdist / "autograd" / source).read_bytes() == (PACKAGE / source).read_bytes()
+    assert not [file for suffix in (".so", ".pyd", ".c") for file in sdist.rglob(f"*{suffix}")]
+    modules = {str(file.relative_to(ROOT)) for name in ("autograd", "nn") for file in (ROOT / name).rglob("*.py")}
+    assert modules <= {str(file.relative_to(sdist)) for file in sdist.rglob("*.py")}
+
+
+@pytest.fixture
+def tree(sdist: Path, tmp_path: Path) -> Path:
+    """A fresh copy of it, to build in."""
+    return shutil.copytree(sdist, tmp_path / "tree")
+
+
+@pytest.fixture
+def quick_compiler(tmp_path: Path) -> str:
+    """The C compiler, told not to optimise: that is most of the time a build takes."""
+    if choice.compiled_file(PACKAGE) is None:
+        unavailable("there is no sign of a C compiler and Python.h: the engine is not built here either")
+    script = tmp_path / "cc"
+    script.write_text(f'#!/bin/sh\nexec {os.environ.get("CC") or sysconfig.get_config_var("CC")} "$@" -O0\n')
+    script.chmod(0o755)
+    return str(script)
+
+
+def test_a_wheel_from_the_sdist_runs_compiled(tree: Path, tmp_path: Path, quick_compiler: str) -> None:
+    done = build("wheel", tree, tmp_path, GLASSGRAD_NATIVE="require", CC=quick_compiler)
+    assert done.returncode == 0, done.stderr
+    folder = installed(wheel(tmp_path), tmp_path / "site")
+    assert not list(folder.rglob("*.c"))
+    assert run(folder, "require").stdout == "True True Value(6.0)\n"
+    assert run(folder, "off").stdout == "False False Value(6.0)\n"
+
+
+def test_without_a_compiler_one_line_says_so_and_the_package_works(tree: Path, tmp_path: Path) -> None:
+    done = build("wheel", tree, tmp_path, CC="/nonexistent/cc")
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "glassgrad:" in line]
+    assert line.startswith("glassgrad: the compiled engine was not built (")
+    assert "/nonexistent/cc" in line
+    assert line.endswith("); the interpreted one runs")
+    done = run(installed(wheel(tmp_path), tmp_path / "site"), None, TELL, "-W", "error")
+    assert (done.stdout, done.stderr) == ("False False Value(6.0)\n", "")
+
+
+def test_require_makes_a_build_without_a_compiler_fail(tree: Path, tmp_path: Path) -> None:
+    done = build("wheel", tree, tmp_path, CC="/nonexistent/cc", GLASSGRAD_NATIVE="require")
+    assert done.returncode != 0
+    assert "/nonexistent/cc" in done.stderr
+
+
+def test_off_builds_nothing_and_ships_nothing_built_before(tree: Path, tmp_path: Path) -> None:
+    suffix = EXTENSION_SUFFIXES[0]
+    platform = f"{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
+    left_over = tree / "build" / f"lib.{platform}" / "autograd" / f"value{suffix}"
+    left_over.parent.mkdir(parents=True)
+    left_over.write_bytes(b"from an earlier build")
+    done = build("wheel", tree, tmp_path, GLASSGRAD_NATIVE="off")
+    assert done.returncode == 0, done.stderr
+    assert "glassgrad:" not in done.stderr
+    folder = installed(wheel(tmp_path), tmp_path / "site")
+    assert not list(folder.rglob(f"*{suffix}"))
+    assert run(folder, None).stdout == "False False Value(6.0)\n"

@@ -58,7 +58,8 @@ class Graph:
             raise RuntimeError(self._failed(program, "it wrote no SVG"))
         rest = re.sub(r' font-family="Courier[^"]*"', "", rest)
         about = f"Computation graph of {_count(self.nodes, 'node')} and {_count(self.edges, 'edge')}"
-        return f'<svg role="graphics-document document" aria-label="{about}" font-family="{_FONTS}" {rest}'
+        fits = 'style="max-width:100%;height:auto"'  # a page's column, however wide the graph is
+        return f'<svg role="graphics-document document" aria-label="{about}" {fits} font-family="{_FONTS}" {rest}'
 
     def _failed(self, program: str, said: str) -> str:
         return f"{program} failed on {self!r}, whose DOT text is Graph.source: {said}"

@@ -1,12 +1,16 @@
 """What all tests share: the hypothesis profile, and a table that every test finds as it was."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 from autograd.primitives import TABLE
+
+# Where the tests run in the background, Ctrl-C is ignored from the start; tests and the programs they start mean it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("default", deadline=None)  # a shared machine stalls now and then: no test is about time
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

@@ -1,4 +1,4 @@
-"""The engine in a process of its own, interpreted or compiled as wished: it runs what it is sent and returns the outcome.
+"""The engine in a process of its own, interpreted or compiled as wished: it runs what it is sent and answers.
 
 ``Engine("off")`` starts this file as a script; pickles go back and forth over its standard input and output.
 """

@@ -21,6 +21,7 @@ import sysconfig
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -30,7 +31,7 @@ from tests.programs import random_program  # noqa: E402  # as above
 
 SANITIZERS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1"
 SLABS = "#if defined(__linux__) && !defined(Py_GIL_DISABLED)"
-BATCH = 20
+BATCH, LIVES = 20, 4  # in a round
 
 
 def sanitized(folder: Path) -> None:
@@ -76,7 +77,7 @@ def fuzz(interpreted: Engine, compiled: Engine, seed: int, seconds: float) -> tu
     done = 0
     while time.monotonic() < end:
         programs = [random_program(random.Random(seed + i), 1 + (seed + i) % 60) for i in range(BATCH)]
-        lives = list(range(seed, seed + 4))
+        lives = list(range(seed, seed + LIVES))
         try:
             theirs, ours = (engine.ask("programs", programs) for engine in (interpreted, compiled))
             wrong = [compiled.ask("lives", lives), interpreted.ask("lives", lives)]
@@ -101,7 +102,8 @@ def main() -> int:
     parser.add_argument("--sanitize", action="store_true", help="build and run with gcc's sanitisers")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder, environment = ROOT, {}
+        folder: Path = ROOT
+        environment: dict[str, Any] = {}
         if options.sanitize:
             folder, environment = Path(name), runtime()
             sanitized(folder)

@@ -24,6 +24,10 @@ from autograd.primitives import TABLE, Primitive
 from autograd.sweeps import sweep
 from autograd.value import topological
 
+REFUSALS = (
+    ArithmeticError, AttributeError, KeyError, MemoryError, RuntimeError, TypeError, ValueError, pickle.PicklingError,
+)  # fmt: skip
+
 
 class Life:
     """A random life of some graphs; ``wrong`` tells of gradients that came out wrong."""
@@ -40,21 +44,20 @@ class Life:
             self.row("h_two", lambda a, b: a - b, lambda y, a, b: 1, lambda y, a, b: -1),
             self.row("h_three", lambda a, b, c: a + b * c, *[lambda y, a, b, c, i=i: (1, c, b)[i] for i in range(3)]),
         ]  # fmt: skip
-        many = lambda y, *xs: (self.mischief(), [2.0] * len(xs))[1]  # noqa: E731  # one expression, as the others
-        self.rows.append(Primitive("h_many", lambda *xs: 2.0 * sum(xs), many))
+        self.rows.append(Primitive("h_many", lambda *xs: 2.0 * sum(xs), self.naughty(lambda y, *xs: [2.0] * len(xs))))
         self.leaf = self.leaf_class()
 
     def row(self, name: str, fn: Callable[..., float], *partials: Callable[..., Any]) -> Primitive:
         """A row of which each function does some mischief before it answers."""
 
-        def naughty(function: Callable[..., Any]) -> Callable[..., Any]:
-            def called(*args: Any) -> Any:
-                self.mischief()
-                return function(*args)
+        return Primitive(name, self.naughty(fn), tuple(map(self.naughty, partials)))
 
-            return called
+    def naughty(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*args: Any) -> Any:
+            self.mischief()
+            return function(*args)
 
-        return Primitive(name, naughty(fn), tuple(map(naughty, partials)))
+        return called
 
     def leaf_class(self) -> type[Value]:
         life = self
@@ -67,7 +70,7 @@ class Life:
 
         return Leaf
 
-    # ---- what code can do ----------------------------------------------------------------------------------------------
+    # ---- what code can do --------------------------------------------------------------------------------------------
 
     def mischief(self) -> None:
         """Something unexpected, sometimes; not without end."""
@@ -180,36 +183,14 @@ class Life:
         if self.rng.random() < 0.7:
             thread.join()
 
-    # ---- the life ------------------------------------------------------------------------------------------------------
+    # ---- the life ----------------------------------------------------------------------------------------------------
 
     def live(self, steps: int) -> None:
+        make, sweep_one = self.make, self.sweep_one
+        actions = [make, make, make, sweep_one, self.go_back, self.drop, self.copies, self.set_data, self.chain]
         for _ in range(steps):
-            action = self.rng.choice(
-                [
-                    self.make,
-                    self.make,
-                    self.make,
-                    self.sweep_one,
-                    self.go_back,
-                    self.drop,
-                    self.copies,
-                    self.set_data,
-                    self.chain,
-                ]
-            )
-            try:
-                action()
-            except (
-                ArithmeticError,
-                AttributeError,
-                KeyError,
-                TypeError,
-                RuntimeError,
-                ValueError,
-                MemoryError,
-                pickle.PicklingError,
-            ):
-                pass
+            with contextlib.suppress(*REFUSALS):
+                self.rng.choice(actions)()
             self.depth = 0
 
 

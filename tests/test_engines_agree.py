@@ -445,7 +445,7 @@ SNIPPETS = {
                 member = inspect.getattr_static(Value, name)
                 print(name, inspect.isdatadescriptor(member), inspect.isroutine(member))
                 print(inspect.getdoc(getattr(Value, name)))
-        print(Value.__name__, Value.__qualname__, Value.__module__, Value.__doc__)
+        print(Value.__name__, Value.__qualname__, Value.__module__, inspect.getdoc(Value))
         print(autograd.value.__doc__)
     """,
     "signatures": """

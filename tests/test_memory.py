@@ -24,7 +24,9 @@ from autograd.primitives import Primitive
 
 ROOT = Path(__file__).resolve().parents[1]
 LONG = 10_000_000 if autograd.__native__ else 1_000_000
-SMALL_STACK = 256 * 1024  # bytes: a recursion of a few hundred C frames overflows it
+# In bytes.  Compiled, a small one shows any recursion; interpreted, it is CPython that bounds the recursion of its own
+# freeing, from 3.13 on at thousands of C frames: then the usual one must do.
+STACK = 256 * 1024 if autograd.__native__ else 8 * 1024 * 1024
 
 
 # ---- freeing ---------------------------------------------------------------------------------------------------------
@@ -69,9 +71,9 @@ def run_apart(code: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("kind", CHAINS)
 def test_a_long_chain_is_freed_on_a_small_stack(kind: str) -> None:
-    """In a thread with a stack of 256 KB; a chain of the plain kind is 10,000,000 long where that takes seconds."""
+    """In a thread, compiled with a stack of 256 KB; the chain of the plain kind is then 10,000,000 long."""
     steps = LONG if kind == "one after another" else LONG // 20
-    done = run_apart(RUN.format(steps=steps, step=CHAINS[kind], stack=SMALL_STACK))
+    done = run_apart(RUN.format(steps=steps, step=CHAINS[kind], stack=STACK))
     assert (done.stdout, done.returncode) == ("freed\n", 0), done.stderr
 
 
@@ -87,7 +89,7 @@ def test_a_long_chain_is_freed_at_exit_and_on_the_main_stack() -> None:
 
 
 def test_freeing_does_not_meet_a_node_twice() -> None:
-    """A graph with 2**1000 paths is freed by its 1000 nodes, each once: so many finalizers run, the youngest's first."""
+    """A graph with 2**1000 paths is freed by its 1000 nodes: so many finalizers run, the youngest's first."""
     died: list[int] = []
     y = Value(1.0)
     for i in range(1000):
@@ -301,6 +303,8 @@ def _procfs() -> None:
 @pytest.mark.usefixtures("_procfs")
 @pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__)
 def test_nothing_is_left_of_1000_rounds(work: Callable[[], None]) -> None:
+    if work.__name__ == "threads" and sys.gettrace() is not None:
+        pytest.skip("a tracer (coverage's) keeps something of every thread: this is tested where none runs")
     assert not leaks(work, 1000)
 
 

@@ -79,12 +79,12 @@ def test_a_long_chain_is_freed_on_a_small_stack(kind: str) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource.setrlimit is not there to make the main stack small")
 def test_a_long_chain_is_freed_at_exit_and_on_the_main_stack() -> None:
-    code = "import resource; resource.setrlimit(resource.RLIMIT_STACK, (2**18, 2**18))\n"
-    code += (
-        "import os, sys\nif len(sys.argv) < 2: os.execv(sys.executable, [sys.executable, '-c', '''{}''', 'again'])\n"
+    program = f"from autograd import Value\ny = Value(1.0)\nfor _ in range({LONG // 10}): y = y + 1.0\nprint('built')"
+    done = run_apart(
+        "import os, resource, sys\n"
+        f"resource.setrlimit(resource.RLIMIT_STACK, ({STACK}, {STACK}))\n"  # of the program that comes next
+        f"os.execv(sys.executable, [sys.executable, '-c', {program!r}])"
     )
-    inner = f"from autograd import Value\\ny = Value(1.0)\\nfor _ in range({LONG // 10}): y = y + 1.0\\nprint('built')"
-    done = run_apart(code.format(inner))
     assert (done.stdout, done.returncode) == ("built\n", 0), done.stderr
 
 

@@ -2,13 +2,15 @@
 
 cimport cython
 from cpython.array cimport array, clone
-from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyTypeObject
 from libc.math cimport isfinite
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 cdef extern from "native/slab.h":
     void slab_install(PyTypeObject *type)
+    long long born "slab_born"() noexcept
+    long long next_birth "slab_next_birth"(void **items, long long at, Py_ssize_t room) noexcept
     void slab_prefetch(void *address)
 
 cdef extern from "native/rules.h":
@@ -39,33 +41,23 @@ cdef inline array new_numbers(Py_ssize_t n):
 cdef inline double *doubles(object numbers) noexcept:
     return (<array> numbers).data.as_doubles
 
-cdef inline void prefetch(void *node) noexcept:
-    slab_prefetch(node)
+cdef inline void prefetch_older(Value node) noexcept:
+    slab_prefetch(<char *> <void *> node - 4096)  # what is due soon mostly lies at lower addresses
 
 cdef inline void untrack(object node) noexcept:
     pass
 
-cdef inline list places_of(list inputs, list nodes):  # asked only where interpreted
-    return None
-
 cdef inline void use_slabs(object type) noexcept:
     slab_install(<PyTypeObject *> type)
 
-cdef inline void **more_room(void **items, Py_ssize_t room, Py_ssize_t more) except NULL:
-    items = <void **> PyMem_Realloc(items, (room + more) * sizeof(void *))
-    if items is NULL:
-        raise MemoryError
-    memset(items + room, 0, more * sizeof(void *))
-    return items
-
-cdef inline void free(void **items) noexcept:
+cdef inline void free(void *items) noexcept:
     PyMem_Free(items)
 
 cdef int ADD, SUB, MUL, DIV, MOD, NEG, POS, POW, FLOORDIV, ABS, SIGN, RELU, SIGMOID, EXP, EXP2, EXPM1, SOFTPLUS
 cdef int LOG, LOG2, LOG10, LOG1P, SQRT, CBRT, ERF, ERFC, SIN, COS, TAN, ASIN, ACOS, ATAN, SINH, COSH, TANH
 cdef int ASINH, ACOSH, ATANH
-cdef int LEAF, UNARY, BINARY, MANY, IDLE, PASS, STOP, AHEAD
-cdef long long births
+cdef int LEAF, UNARY, BINARY, MANY, LIVE
+cdef long long NEVER
 cdef bint COMPILED, dead, paused
 
 cdef class Value:
@@ -86,8 +78,39 @@ cdef class Value:
 @cython.final
 cdef class Nodes:
     cdef void **items
+    cdef double *numbers
+    cdef char *states
     cdef Py_ssize_t n
     cdef Py_ssize_t room
+
+cdef inline int make_room(Nodes nodes, Py_ssize_t room) except -1:
+    cdef Py_ssize_t old = nodes.room
+    cdef char *block = <char *> PyMem_Malloc(room * 17)  # a pointer, a double and a byte for each
+    if block is NULL:
+        raise MemoryError
+    memset(block, 0, room * 17)
+    if old:
+        memcpy(block, nodes.items, old * 8)
+        memcpy(block + room * 8, nodes.numbers, old * 8)
+        memcpy(block + room * 16, nodes.states, old)
+        PyMem_Free(nodes.items)
+    nodes.items = <void **> block
+    nodes.numbers = <double *> (block + room * 8)
+    nodes.states = block + room * 16
+    nodes.room = room
+
+@cython.final
+cdef class Sweep:
+    cdef long long at
+    cdef long long nearest
+    cdef Py_ssize_t waiting
+    cdef Nodes leaves
+    cdef Nodes visited
+    cdef Nodes ring
+    cdef Nodes known
+    cdef object stop
+    cdef dict far
+    cdef list births
 
 @cython.locals(y=double, node=Value)
 cdef Value _unary(int code, Value a)
@@ -95,46 +118,47 @@ cdef Value _unary(int code, Value a)
 cdef object _binary(int code, object a, object b)
 @cython.locals(n=Py_ssize_t, i=Py_ssize_t, numbers=array, xs="double *", operands=list, code=int, y=double, node=Value)
 cdef Value _many(object row, tuple args)
-cdef long long _born() noexcept
 @cython.locals(node=Value)
 cdef Value _node(int code, int shape, double y)
-@cython.locals(y=double)
-cdef double _compute1(int code, double a) except? -7.123e-307
-@cython.locals(y=double)
-cdef double _compute2(int code, double a, double b) except? -7.123e-307
-@cython.locals(y=double)
-cdef double _compute(int code, array numbers) except? -7.123e-307
-@cython.locals(p=double)
-cdef double _partial1(int code, double y, double a) except? -7.123e-307
-@cython.locals(p=double)
-cdef double _partial2(int code, int by, double y, double a, double b) except? -7.123e-307
+cdef object _number(object x)
+cdef double _required(object x, str what) except? -7.123e-307
+cdef double _computed(object row, object operands, object xs) except? -7.123e-307
 @cython.locals(p=double, xs="double *", n=long)
 cdef double _partial(Value node, Py_ssize_t by, list partials) except? -7.123e-307
+cdef double _asked(Value node, Py_ssize_t by, list partials) except? -7.123e-307
 
 cpdef tuple operands_of(Value node)
 cpdef tuple numbers_of(Value node)
-cdef int _push(Nodes nodes, void *node) except -1
-cdef int _request(Nodes nodes, void *node) except -1
-cdef int _place(Nodes nodes, Value node) except -1
+cdef int _push(Nodes nodes, Value node, double number, char state) except -1
 @cython.locals(place=Py_ssize_t)
 cdef Py_ssize_t _place_of(Nodes nodes, Value node) noexcept
 @cython.locals(place=Py_ssize_t)
-cdef Py_ssize_t _index(Nodes order, Value node) except -1
-cdef void _prefetch(Nodes nodes, Py_ssize_t i) noexcept
-@cython.locals(queue=Nodes, found=Nodes, results=Nodes, leaves=list, oldest="long long", stops=bint, i=Py_ssize_t,
-               node=Value)
-cdef Nodes _ordered(tuple outputs, object stop)
-@cython.locals(order=Nodes, places=Nodes, span=Py_ssize_t, twice=int, i=Py_ssize_t, node=Value, rest=list)
-cdef Nodes _by_birth(list leaves, Nodes results, long long oldest)
-@cython.locals(order=Nodes, node=Value, i=Py_ssize_t, place=Py_ssize_t, places=list)
+cdef Py_ssize_t _place(Nodes nodes, Value node) except -1
+@cython.locals(place=Py_ssize_t, slot=Py_ssize_t, age="long long", ring=Nodes)
+cdef int _reach(Sweep sweep, Value node, double term, bint live) except -1
+@cython.locals(entry=list)
+cdef int _defer(Sweep sweep, Value node, double term, bint live) except -1
+@cython.locals(slot=Py_ssize_t, room=Py_ssize_t, ring=Nodes)
+cdef Nodes _widened(Sweep sweep, long long age)
+cdef int _draw_near(Sweep sweep) except -1
+@cython.locals(slot=Py_ssize_t, ring=Nodes, node=p_void, adjoint=double, live=bint)
+cdef int _visit_all(Sweep sweep, bint keep) except -1
+cdef int _visit(Sweep sweep, Value node, double adjoint, bint keep) except -1
+@cython.locals(operands=tuple, partials=list, by=Py_ssize_t)
+cdef int _pass_on(Sweep sweep, Value node, double adjoint, bint live) except -1
+@cython.locals(p=double)
+cdef int _pass_to(Sweep sweep, Value node, Py_ssize_t by, Value operand, double adjoint, bint live, list partials) except -1
+@cython.locals(i=Py_ssize_t, node=Value)
+cdef int _restore(Nodes visited) except -1
+@cython.locals(i=Py_ssize_t, leaf=Value)
+cdef int _keep(Nodes leaves) except -1
+@cython.locals(sweep=Sweep, known=Nodes, place=Py_ssize_t, node=Value, wanted=set, places=dict)
 cpdef list sweep_floats(list nodes, dict seeds, list inputs)
-@cython.locals(node=Value, arg=Value, i=Py_ssize_t, place=Py_ssize_t, by=Py_ssize_t, count=Py_ssize_t, shape=int,
-               adjoint=double, p=double, partials=list)
-cdef int _sweep(Nodes order, double[::1] adjoints, unsigned char[::1] reached, unsigned char[::1] roles) except -1
-@cython.locals(node=Value, i=Py_ssize_t)
-cdef int _keep(Nodes order, double[::1] adjoints) except -1
+@cython.locals(place=Py_ssize_t)
+cdef int _is_active(Nodes known, Value node) except -1
 
 cpdef long long _birth_of(Value node)
+cdef long long _youngest(object nodes) except -1
 cpdef Value freeze(Value leaf)
 cdef Value _copied(Value node, object memo)
 cdef tuple _state(Value leaf)

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import operator
 from array import array
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import deepcopy
+from heapq import heappop, heappush
 from numbers import Real
 from typing import Any, NoReturn
 
@@ -29,6 +30,7 @@ if not cython.compiled:  # in C, all these come from value.pxd
     from math import isfinite
 
     from .native.interpreted import (
+        born,
         compute1,
         compute2,
         compute_many,
@@ -37,14 +39,13 @@ if not cython.compiled:  # in C, all these come from value.pxd
         dead_many,
         doubles,
         free,
-        more_room,
+        make_room,
         new_numbers,
-        ordered_by_set,
+        next_birth,
         partial1,
         partial2,
         partial_many,
-        places_of,
-        prefetch,
+        prefetch_older,
         untrack,
         use_slabs,
     )
@@ -69,15 +70,10 @@ UNARY = 1  # one in _a, its number in _xa
 BINARY = 2  # two in _a and _b, their numbers in _xa and _xb
 MANY = 3  # a tuple in _a, an array of their numbers in _b
 
-# What a sweep does with a node.
-IDLE = 0  # nothing: it does not depend on the inputs
-PASS = 1  # passes its adjoint on to its operands
-STOP = 2  # an input: keeps its adjoint
-
 NOTHING: Any = None
 DOUBLES = array("d")
-AHEAD = 64  # how many nodes ahead the memory is asked to fetch
-births = 0  # how many nodes were ever made
+LIVE = 1  # the state of a node that a derivative came to, or, where they are asked for, that depends on an input
+NEVER = -(1 << 62)  # a birth before all others
 dead = False  # whether the partial computed last was an integer 0: "this operand does not matter"
 
 
@@ -114,7 +110,7 @@ class Value:
         self._index = 0  # its place in the last list that was made of its graph
         self._code = 0  # its row in the table; 0 for a leaf
         self._shape = LEAF
-        self._birth = _born()
+        self._birth = born()
         self.label = label
 
     @property
@@ -169,14 +165,14 @@ class Value:
         does not change them.  Takes time linear in the number of operations, at any depth.  If a derivative does not
         exist (sqrt at 0), raises ZeroDivisionError, ValueError or OverflowError and leaves every ``.grad`` as it was.
         """
-        order = _ordered((self,), ())
-        n = order.n
-        adjoints = array("d", bytes(8 * n))
-        adjoints[n - 1] = _required(grad, "backward")
-        reached = bytearray(n)
-        reached[n - 1] = 1
-        _sweep(order, adjoints, reached, bytearray(b"\x01") * n)  # PASS, all of them
-        _keep(order, adjoints)
+        sweep = Sweep(self._birth, ())
+        _reach(sweep, self, _required(grad, "backward"), True)
+        try:
+            _visit_all(sweep, True)
+        except BaseException:
+            _restore(sweep.visited)
+            raise
+        _keep(sweep.leaves)
 
     def detach(self) -> Value:
         """A leaf with the same data and label, and no history."""
@@ -477,10 +473,9 @@ def _apply(row: Primitive, args: tuple[Any, ...]) -> Value:
 
 
 def _unary(code: int, a: Value) -> Value:
-    try:
-        y = _compute1(code, a._data)
-    except ERRORS as error:
-        raise explained(error, ROWS[code], (a,), (a._data,)) from error
+    y = compute1(code, a._data)
+    if not isfinite(y):
+        y = _computed(ROWS[code], (a,), (a._data,))
     node = _node(code, UNARY, y)
     if node._shape != LEAF:
         node._a = a
@@ -504,10 +499,9 @@ def _binary(code: int, a: Any, b: Any) -> Any:
         if number is None:
             return NotImplemented
         b, xb = None, number
-    try:
-        y = _compute2(code, xa, xb)
-    except ERRORS as error:
-        raise explained(error, ROWS[code], (a, b), (xa, xb)) from error
+    y = compute2(code, xa, xb)
+    if not isfinite(y):
+        y = _computed(ROWS[code], (a, b), (xa, xb))
     node = _node(code, BINARY, y)
     if node._shape != LEAF:
         node._a = a
@@ -532,22 +526,14 @@ def _many(row: Primitive, args: tuple[Any, ...]) -> Value:
             if number is None:
                 raise TypeError(f"{row} takes real numbers and Values, not {type(arg).__name__} {arg!r}")
             xs[i] = number
-    code = row.code
-    try:
-        y = _compute(code, numbers)
-    except ERRORS as error:
-        raise explained(error, row, operands, tuple(numbers)) from error
-    node = _node(code, MANY, y)
+    y = compute_many(row.code, xs, n)
+    if not isfinite(y):
+        y = _computed(row, operands, tuple(numbers))
+    node = _node(row.code, MANY, y)
     if node._shape != LEAF:
         node._a = tuple(operands)
         node._b = numbers
     return node
-
-
-def _born() -> int:
-    global births
-    births += 1
-    return births - 1
 
 
 def _node(code: int, shape: int, y: float) -> Value:
@@ -555,7 +541,7 @@ def _node(code: int, shape: int, y: float) -> Value:
     node = Value.__new__(Value)
     node._data = y
     node._label = ""
-    node._birth = _born()
+    node._birth = born()
     if not COMPILED:  # there, what is not set is 0 or None
         node._grad = node._xa = node._xb = 0.0
         node._graded = False
@@ -583,78 +569,51 @@ def constant(number: Any) -> Value:
 # ---- a row's function and partials -----------------------------------------------------------------------------------
 
 
-def _compute1(code: int, a: float) -> float:
-    if COMPILED:
-        y = compute1(code, a)
-        if isfinite(y):
-            return y
-    result = ROWS[code].fn(a)
-    return result if type(result) is float else _required(result, f"the result of {ROWS[code]}")
-
-
-def _compute2(code: int, a: float, b: float) -> float:
-    if COMPILED:
-        y = compute2(code, a, b)
-        if isfinite(y):
-            return y
-    result = ROWS[code].fn(a, b)
-    return result if type(result) is float else _required(result, f"the result of {ROWS[code]}")
-
-
-def _compute(code: int, numbers: Any) -> float:
-    if COMPILED and len(numbers) > 0:
-        y = compute_many(code, doubles(numbers), len(numbers))
-        if isfinite(y):
-            return y
-    result = ROWS[code].fn(*numbers)
-    return result if type(result) is float else _required(result, f"the result of {ROWS[code]}")
-
-
-def _partial1(code: int, y: float, a: float) -> float:
-    global dead
-    if COMPILED:
-        p = partial1(code, y, a)
-        if isfinite(p):
-            if p == 0:
-                dead = dead1(code, y, a)
-            return p
-    return _checked(code, ROWS[code].partials[0](y, a))
-
-
-def _partial2(code: int, by: int, y: float, a: float, b: float) -> float:
-    global dead
-    if COMPILED:
-        p = partial2(code, by, y, a, b)
-        if isfinite(p):
-            if p == 0:
-                dead = dead2(code, by, y, a, b)
-            return p
-    return _checked(code, ROWS[code].partials[by](y, a, b))
+def _computed(row: Primitive, operands: Any, xs: Any) -> float:
+    """The row's own result, with an error that names the operation."""
+    try:
+        y = row.fn(*xs)
+    except ERRORS as error:
+        raise explained(error, row, operands, xs) from error
+    return y if type(y) is float else _required(y, f"the result of {row}")
 
 
 def _partial(node: Value, by: int, partials: list[Any]) -> float:
-    """The partial by operand ``by`` of a node of many; ``partials`` is where all are kept that a rule gives at once."""
+    """The partial by operand ``by``; ``partials`` is where all are kept that a rule gives at once."""
     global dead
-    if COMPILED:
+    if node._shape == BINARY:
+        p = partial2(node._code, by, node._data, node._xa, node._xb)
+        if p == 0:
+            dead = dead2(node._code, by, node._data, node._xa, node._xb)
+    elif node._shape == UNARY:
+        p = partial1(node._code, node._data, node._xa)
+        if p == 0:
+            dead = dead1(node._code, node._data, node._xa)
+    else:
         xs, n = doubles(node._b), len(node._a)
         p = partial_many(node._code, by, n, node._data, xs)
-        if isfinite(p):
-            if p == 0:
-                dead = dead_many(node._code, by, n, node._data, xs)
-            return p
-    row = ROWS[node._code]
-    if row.arity is not None:
-        return _checked(node._code, row.partials[by](node._data, *node._b))
-    if not partials:
-        partials.extend(row.partials(node._data, *node._b))
-    return _checked(node._code, partials[by])
+        if p == 0:
+            dead = dead_many(node._code, by, n, node._data, xs)
+    return p if isfinite(p) else _asked(node, by, partials)
 
 
-def _checked(code: int, partial: Any) -> float:
+def _asked(node: Value, by: int, partials: list[Any]) -> float:
+    """The partial that the row itself gives, with an error that names the operation."""
     global dead
-    if type(partial) is int and partial == 0:
-        dead = True
-    return partial if type(partial) is float else _required(partial, f"a partial of {ROWS[code]}")
+    row = ROWS[node._code]
+    try:
+        if node._shape == BINARY:
+            partial = row.partials[by](node._data, node._xa, node._xb)
+        elif row.arity is not None:
+            partial = row.partials[by](node._data, *numbers_of(node))
+        else:
+            if not partials:
+                partials.extend(row.partials(node._data, *numbers_of(node)))
+            partial = partials[by]
+    except ERRORS as error:
+        raise explained(error, row, operands_of(node), numbers_of(node), by) from error
+    dead = type(partial) is int and partial == 0
+    return partial if type(partial) is float else _required(partial, f"a partial of {row}")
 
 
 def explained(error: Exception, row: Primitive, operands: Any, xs: Any, by: int | None = None) -> Exception:
@@ -727,43 +686,29 @@ def numbers_of(node: Value) -> tuple[float, ...]:
 
 
 class Nodes:
-    """A list of nodes that grows at its end; compiled, it does not own them: the outputs keep them alive."""
+    """Places for nodes, each with a number and a state; compiled, they do not own them: the outputs keep them alive."""
 
-    __slots__ = ("items", "n", "room")
+    __slots__ = ("items", "n", "numbers", "room", "states")
 
     def __init__(self, room: int) -> None:
-        self.n = 0
-        self.room = max(room, 1)
+        self.n = self.room = 0
         self.items: Any = NULL
-        self.items = more_room(self.items, 0, self.room)
+        self.numbers: Any = NULL
+        self.states: Any = NULL
+        make_room(self, room)
 
     def __dealloc__(self) -> None:
         free(self.items)
 
 
-def _push(nodes: Nodes, node: Any) -> int:
-    """Put the node at the end.  It is a pointer here and not touched, as it may be far from the processor."""
+def _push(nodes: Nodes, node: Value, number: float, state: int) -> int:
     if nodes.n == nodes.room:
-        nodes.items = more_room(nodes.items, nodes.room, nodes.room)
-        nodes.room *= 2
-    nodes.items[nodes.n] = node
+        make_room(nodes, 2 * nodes.room)
+    nodes.items[nodes.n] = cast(p_void, node)
+    nodes.numbers[nodes.n] = number
+    nodes.states[nodes.n] = state
     nodes.n += 1
     return 0
-
-
-def _request(nodes: Nodes, node: Any) -> int:
-    """Put the node at the end, and have the memory fetch it: that is most of what a large sweep waits for."""
-    if COMPILED:
-        prefetch(node)
-    return _push(nodes, node)
-
-
-def _place(nodes: Nodes, node: Value) -> int:
-    """Put the node at the end, unless it lies in this list already: then return 1."""
-    if _place_of(nodes, node) >= 0:
-        return 1
-    node._index = nodes.n
-    return _push(nodes, cast(p_void, node))
 
 
 def _place_of(nodes: Nodes, node: Value) -> int:
@@ -772,89 +717,194 @@ def _place_of(nodes: Nodes, node: Value) -> int:
     return place if place < nodes.n and nodes.items[place] is cast(p_void, node) else -1
 
 
-def _prefetch(nodes: Nodes, i: int) -> None:
-    """Have the memory fetch a node that is due soon."""
-    if 0 <= i < nodes.n:
-        prefetch(nodes.items[i])
+def _place(nodes: Nodes, node: Value) -> int:
+    """The node's place in this list, at its end if it has none yet."""
+    place = _place_of(nodes, node)
+    if place < 0:
+        place = node._index = nodes.n
+        _push(nodes, node, 0.0, 0)
+    return place
 
 
-def topological(*outputs: Value, stop: Container[Value] = ()) -> list[Value]:
-    """All nodes that the outputs were computed from, operands before results; nothing behind a node in ``stop``.
+class Sweep:
+    """Visits all nodes behind some outputs, each once, the younger before the older, and adds up what they are passed.
 
-    The order matters as soon as a node has two uses: in ``b = a + a; c = b + b`` b must have both returns from c before
-    it passes anything on to a.  A node is younger than its operands, so it is enough to collect the nodes and to put
-    them in the order of their birth: leaves first, then the results.
+    An operand is older than what was computed from it, so that all uses of a node have been visited when its turn
+    comes: its adjoint is complete.  (In ``b = a + a; c = b + b`` b must have both returns from c before it passes
+    anything on to a.)  Nodes that were reached wait in a ring of places, each at its birth modulo the ring's room; the
+    few that are much older wait in a heap until the sweep comes near.  So a sweep takes time linear in its nodes.
+    Leaves and what is in ``stop`` pass nothing on and are just listed: they find their place by their ``_index``.
     """
-    order = _ordered(outputs, stop)
-    return [cast(Value, order.items[i]) for i in range(order.n)]
 
+    __slots__ = ("at", "births", "far", "known", "leaves", "nearest", "ring", "stop", "visited", "waiting")
 
-def _ordered(outputs: tuple[Value, ...], stop: Container[Value]) -> Nodes:
-    if not cython.compiled:
-        return ordered_by_set(outputs, stop, Nodes(0))
-    queue, found, results = Nodes(64), Nodes(64), Nodes(64)
-    leaves: list[Value] = []
-    oldest = births
-    stops = bool(stop)
-    i = 0
-    for node in outputs:
-        _push(queue, cast(p_void, node))
-    while i < queue.n:
-        node = cast(Value, queue.items[i])
-        i += 1
-        if _place(found, node):
-            continue
-        if node._shape == LEAF or (stops and node in stop):
-            leaves.append(node)
-            continue
-        _push(results, cast(p_void, node))
-        if node._birth < oldest:
-            oldest = node._birth
-        if node._shape == MANY:
-            for operand in node._a:
-                if operand is not None:
-                    _request(queue, cast(p_void, operand))
-            continue
-        if node._a is not None:
-            _request(queue, cast(p_void, node._a))
-        if node._b is not None:
-            _request(queue, cast(p_void, node._b))
-    leaves.sort(key=_birth_of)
-    return _by_birth(leaves, results, oldest)
+    def __init__(self, at: int, stop: Any) -> None:
+        self.stop = {node for node in stop if cast(Value, node)._shape != LEAF} or None
+        self.leaves, self.visited, self.ring = Nodes(16), Nodes(64), Nodes(128)
+        self.at = at  # the birth of the node that is visited; at first, of the youngest output
+        self.waiting = 0  # how many nodes are in the ring
+        self.far: dict[int, list[Any]] = {}  # those beyond it, by birth: node, adjoint, whether it is live
+        self.births: list[int] = []  # a heap of their births, negative so that the youngest comes first
+        self.nearest = NEVER  # the youngest of their births
+        self.known: Nodes | None = None  # see sweep_floats
 
 
 def _birth_of(node: Value) -> int:
     return node._birth
 
 
-def _by_birth(leaves: list[Value], results: Nodes, oldest: int) -> Nodes:
-    """The leaves, and then the results in the order of their birth; raises RuntimeError if one was found twice."""
-    order = Nodes(len(leaves) + results.n)
-    span = births - oldest
-    twice = 0
-    for node in leaves:
-        twice |= _place(order, node)
-    if span <= 4 * results.n:  # a program's results were mostly born one after another: a place for each
-        places = Nodes(span)
-        places.n = span
-        for i in range(results.n):
-            if COMPILED:
-                _prefetch(results, i + AHEAD)
-            node = cast(Value, results.items[i])
-            places.items[node._birth - oldest] = results.items[i]
-        for i in range(span):
-            if COMPILED:
-                _prefetch(places, i + AHEAD)
-            if places.items[i] is not NULL:
-                twice |= _place(order, cast(Value, places.items[i]))
-        twice |= order.n != len(leaves) + results.n
+def _youngest(nodes: Any) -> int:
+    return max([_birth_of(node) for node in nodes], default=0)
+
+
+def _reach(sweep: Sweep, node: Value, term: float, live: bool) -> int:
+    """Let the node wait for its visit, and add the term to its adjoint if it is live."""
+    if node._shape == LEAF or (sweep.stop is not None and node in sweep.stop):
+        place = _place(sweep.leaves, node)
+        if live:
+            sweep.leaves.numbers[place] += term
+        return 0
+    ring, age = sweep.ring, sweep.at - node._birth
+    if age >= ring.room:
+        if age >= 1024 + 16 * (sweep.waiting + len(sweep.births)):
+            return _defer(sweep, node, term, live)
+        ring = _widened(sweep, age)
+    slot = node._birth & (ring.room - 1)
+    if ring.items[slot] is not cast(p_void, node):
+        if age < 0 or ring.items[slot] is not NULL:
+            raise RuntimeError("a node must be younger than its operands, and no two may have the same birth")
+        ring.items[slot] = cast(p_void, node)
+        sweep.waiting += 1
+    if live:
+        ring.numbers[slot] += term
+        ring.states[slot] = LIVE
+    return 0
+
+
+def _defer(sweep: Sweep, node: Value, term: float, live: bool) -> int:
+    """Let a node wait that is too old for the ring."""
+    entry = sweep.far.get(node._birth)
+    if entry is None:
+        entry = sweep.far[node._birth] = [node, 0.0, False]
+        heappush(sweep.births, -node._birth)
+        sweep.nearest = -sweep.births[0]
+    if live:
+        entry[1] += term
+        entry[2] = True
+    return 0
+
+
+def _widened(sweep: Sweep, age: int) -> Nodes:
+    """A ring with room for this age, in which everything waits that did in the one before."""
+    ring, room = sweep.ring, sweep.ring.room
+    while room <= age:
+        room *= 2
+    sweep.ring = Nodes(room)
+    sweep.waiting = 0
+    for slot in range(ring.room):
+        if ring.items[slot] is not NULL:
+            _reach(sweep, cast(Value, ring.items[slot]), ring.numbers[slot], ring.states[slot] == LIVE)
+    return sweep.ring
+
+
+def _draw_near(sweep: Sweep) -> int:
+    """Let the nodes wait in the ring that are no longer too old for it."""
+    while sweep.at - sweep.nearest < sweep.ring.room:
+        node, adjoint, live = sweep.far.pop(-heappop(sweep.births))
+        sweep.nearest = -sweep.births[0] if sweep.births else NEVER
+        _reach(sweep, node, adjoint, live)
+    return 0
+
+
+def _visit_all(sweep: Sweep, keep: bool) -> int:
+    """Visit the nodes that wait, until none is left; see ``_visit`` for ``keep``."""
+    while sweep.waiting or sweep.nearest != NEVER:
+        if sweep.waiting:
+            sweep.at = next_birth(sweep.ring.items, sweep.at, sweep.ring.room)
+        else:
+            sweep.at = sweep.nearest
+        if sweep.at - sweep.nearest < sweep.ring.room:
+            _draw_near(sweep)
+        ring = sweep.ring
+        slot = sweep.at & (ring.room - 1)
+        node, adjoint, live = ring.items[slot], ring.numbers[slot], ring.states[slot] == LIVE
+        ring.items[slot], ring.numbers[slot], ring.states[slot] = NULL, 0.0, 0
+        sweep.waiting -= 1
+        _visit(sweep, cast(Value, node), adjoint, keep)
+        _pass_on(sweep, cast(Value, node), adjoint, live)
+    return 0
+
+
+def _pass_on(sweep: Sweep, node: Value, adjoint: float, live: bool) -> int:
+    """Reach the operands of a node: adjoint(a) is the sum over the uses of a of adjoint(use) * d use / d a."""
+    if node._shape == BINARY:
+        if node._a is not None:
+            _pass_to(sweep, node, 0, cast(Value, node._a), adjoint, live, None)
+        if node._b is not None:
+            _pass_to(sweep, node, 1, cast(Value, node._b), adjoint, live, None)
+    elif node._shape == UNARY:
+        _pass_to(sweep, node, 0, cast(Value, node._a), adjoint, live, None)
     else:
-        rest = [cast(Value, results.items[i]) for i in range(results.n)]
-        rest.sort(key=_birth_of)
-        for node in rest:
-            twice |= _place(order, node)
-    if twice:
-        raise RuntimeError(MEANWHILE)
+        operands = node._a
+        partials: list[Any] = []
+        for by in range(len(operands)):
+            if operands[by] is not None:
+                _pass_to(sweep, node, by, cast(Value, operands[by]), adjoint, live, partials)
+    return 0
+
+
+def _pass_to(sweep: Sweep, node: Value, by: int, operand: Value, adjoint: float, live: bool, partials: Any) -> int:
+    if sweep.known is not None and not _is_active(sweep.known, operand):
+        return 0
+    p = 0.0
+    if live:
+        p = _partial(node, by, partials) if COMPILED else _asked(node, by, partials)
+        live = p != 0 or not dead
+    return _reach(sweep, operand, adjoint * p, live)
+
+
+def _visit(sweep: Sweep, node: Value, adjoint: float, keep: bool) -> int:
+    """List the node as visited; ``keep`` makes its adjoint its gradient, and the list keeps the one it had."""
+    if COMPILED:
+        prefetch_older(node)
+    _push(sweep.visited, node, node._grad, node._graded)
+    if keep:
+        node._grad = adjoint
+        node._graded = True
+    return 0
+
+
+def _restore(visited: Nodes) -> int:
+    """Give the nodes that were visited the gradients back that they had."""
+    for i in range(visited.n):
+        node = cast(Value, visited.items[i])
+        node._grad, node._graded = visited.numbers[i], visited.states[i]
+    return 0
+
+
+def _keep(leaves: Nodes) -> int:
+    """Add the leaves' adjoints to their gradients."""
+    for i in range(leaves.n):
+        leaf = cast(Value, leaves.items[i])
+        leaf._grad = leaf._grad + leaves.numbers[i] if leaf._code == 0 and leaf._graded else leaves.numbers[i]
+        leaf._graded = True
+    return 0
+
+
+def topological(*outputs: Value, stop: Iterable[Value] = ()) -> list[Value]:
+    """All nodes that the outputs were computed from: leaves first, then results, each in the order of their birth.
+
+    So operands come before results.  Nodes in ``stop`` count as leaves: nothing behind them is entered.
+    """
+    sweep = Sweep(_youngest(outputs), stop)
+    for node in outputs:
+        _reach(sweep, node, 0.0, False)
+    _visit_all(sweep, False)
+    leaves, visited = sweep.leaves, sweep.visited
+    # a leaf is there twice if another thread swept it too, so that it did not find its place
+    order = list(dict.fromkeys([cast(Value, leaves.items[i]) for i in range(leaves.n)]))
+    order.sort(key=_birth_of)
+    order += [cast(Value, visited.items[i]) for i in range(visited.n - 1, -1, -1)]
     return order
 
 
@@ -862,95 +912,43 @@ MEANWHILE = "the graph was swept by another thread, or by a rule of its own, at 
 
 
 def sweep_floats(nodes: list[Value], seeds: dict[Value, float], inputs: list[Value]) -> list[float]:
-    """The adjoints of ``inputs`` as floats, from those of the seeds; nothing behind an input is entered."""
-    order = Nodes(len(nodes))
+    """The adjoints of ``inputs`` as floats, from those of the seeds.
+
+    ``nodes`` is the topological order that stops at the inputs.  All that does not depend on an input is left alone.
+    """
+    wanted = set(inputs)
+    sweep = Sweep(_youngest(seeds), wanted)
+    known = sweep.known = sweep.leaves
+    places: dict[Value, int] = {}
     for node in nodes:
-        if _place(order, node):
-            raise RuntimeError(MEANWHILE)
-    places = places_of(inputs, nodes) if not COMPILED else [_place_of(order, node) for node in inputs]
-    roles = bytearray(order.n + 1)
-    for place in places:
-        if place >= 0:
-            roles[place] = STOP
-    for i in range(order.n):
-        if roles[i] == IDLE:
-            for operand in operands_of(cast(Value, order.items[i])):
-                if type(operand) is not float and roles[_index(order, operand)] != IDLE:
-                    roles[i] = PASS
+        place = _place(known, node)
+        if (node._shape == LEAF or sweep.stop is not None) and node in wanted:
+            places[node] = place
+            known.states[place] = LIVE
+        elif node._shape == MANY:
+            for operand in node._a:
+                if _is_active(known, operand):
+                    known.states[place] = LIVE
                     break
-    adjoints = array("d", bytes(8 * order.n + 8))
-    reached = bytearray(order.n + 1)
+        elif node._shape != LEAF and (_is_active(known, node._a) or _is_active(known, node._b)):
+            known.states[place] = LIVE
     for node, seed in seeds.items():
-        place = _index(order, node)
-        adjoints[place] = seed
-        reached[place] = 1
-    _sweep(order, adjoints, reached, roles)
-    return [adjoints[place] if place >= 0 else 0.0 for place in places]
+        if _is_active(known, node):
+            _reach(sweep, node, seed, True)
+    _visit_all(sweep, False)
+    if known.n != len(nodes):  # one did not find its place and got another
+        raise RuntimeError(MEANWHILE)
+    return [known.numbers[places[node]] if node in places else 0.0 for node in inputs]
 
 
-def _index(order: Nodes, node: Value) -> int:
-    place = _place_of(order, node)
+def _is_active(known: Nodes, node: Any) -> bool:
+    """Whether an operand depends on an input."""
+    if node is None:
+        return False
+    place = _place_of(known, node)
     if place < 0:
         raise RuntimeError(MEANWHILE)
-    return place
-
-
-@cython.boundscheck(False)  # type: ignore[untyped-decorator]  # Cython's has no type
-@cython.wraparound(False)  # type: ignore[untyped-decorator]  # as above
-def _sweep(order: Nodes, adjoints: Any, reached: Any, roles: Any) -> int:
-    """Reverse mode: adds up the adjoint of every node that is reached, by one pass from the youngest to the oldest.
-
-    adjoint(a) = sum over the uses of a of adjoint(use) * d use / d a; a node used twice, or twice by one operation,
-    adds up.  ``roles`` says of each node IDLE, PASS or STOP.
-    """
-    global dead
-    node: Value = NOTHING
-    by = 0
-    try:
-        for i in range(order.n - 1, -1, -1):
-            if COMPILED:
-                _prefetch(order, i - AHEAD)
-            node = cast(Value, order.items[i])
-            shape = node._shape
-            if shape == LEAF or not reached[i] or roles[i] != PASS:
-                continue
-            adjoint = adjoints[i]
-            count = shape
-            if shape == MANY:
-                count = len(node._a)
-                partials: list[Any] = []
-            for by in range(count):
-                operand = node._b if by and shape == BINARY else node._a[by] if shape == MANY else node._a
-                if operand is None:
-                    continue
-                place = _index(order, operand)
-                if roles[place] == IDLE:
-                    continue
-                if shape == BINARY:
-                    p = _partial2(node._code, by, node._data, node._xa, node._xb)
-                elif shape == UNARY:
-                    p = _partial1(node._code, node._data, node._xa)
-                else:
-                    p = _partial(node, by, partials)
-                if p == 0 and dead:
-                    dead = False
-                else:
-                    adjoints[place] += adjoint * p
-                    reached[place] = 1
-    except ERRORS as error:
-        raise explained(error, ROWS[node._code], operands_of(node), numbers_of(node), by) from error
-    return 0
-
-
-def _keep(order: Nodes, adjoints: Any) -> int:
-    """Write the adjoints to the nodes: leaves add them to what they hold."""
-    for i in range(order.n):
-        if cython.compiled:
-            _prefetch(order, i + AHEAD)
-        node = cast(Value, order.items[i])
-        node._grad = node._grad + adjoints[i] if node._code == 0 and node._graded else adjoints[i]
-        node._graded = True
-    return 0
+    return known.states[place] == LIVE
 
 
 # ---- copies and pickles ----------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ Every function on floats answers nan, which means: ask the row itself.
 from __future__ import annotations
 
 from array import array
+from itertools import count
 from math import nan
-from operator import attrgetter
 from typing import Any
 
 
@@ -22,7 +22,7 @@ def _nothing(*_: Any) -> Any:
     return None
 
 
-dead1 = dead2 = dead_many = free = prefetch = use_slabs = untrack = _nothing
+dead1 = dead2 = dead_many = free = prefetch_older = use_slabs = untrack = _nothing
 
 
 def new_numbers(n: int) -> array[float]:
@@ -33,43 +33,23 @@ def doubles(numbers: Any) -> Any:
     return numbers
 
 
-def more_room(items: list[Any] | None, _room: int, more: int) -> list[Any]:
-    """The list with ``more`` empty places at its end."""
-    items = [] if items is None else items
-    items.extend([None] * more)
-    return items
+def make_room(nodes: Any, room: int) -> None:
+    """Have ``room`` places, the new ones empty."""
+    more = room - nodes.room
+    nodes.items = (nodes.items or []) + [None] * more
+    nodes.numbers = (nodes.numbers or []) + [0.0] * more
+    nodes.states = (nodes.states or bytearray()) + bytes(more)
+    nodes.room = room
 
 
-def ordered_by_set(outputs: Any, stop: Any, order: Any) -> Any:
-    """``order`` filled as ``_ordered`` does it: where there are no pointers, a set and Python's sort are faster."""
-    queue = list({id(node): node for node in outputs}.values())
-    seen = set(map(id, queue))
-    leaves, results = [], []
-    for node in queue:
-        if not node._shape or (stop and node in stop):
-            leaves.append(node)
-            continue
-        results.append(node)
-        for operand in node._a if type(node._a) is tuple else (node._a, node._b):
-            if operand is not None and id(operand) not in seen:
-                seen.add(id(operand))
-                queue.append(operand)
-    leaves.sort(key=_birth)
-    results.sort(key=_birth)
-    order.items = leaves + results
-    order.n = len(queue)
-    for place, node in enumerate(order.items):
-        node._index = place
-    return order
+def next_birth(items: list[Any], at: int, room: int) -> int:
+    """The first birth from ``at`` downwards for which there is a node in the ring."""
+    while items[at & (room - 1)] is None:
+        at -= 1
+    return at
 
 
-def places_of(inputs: Any, nodes: Any) -> list[int]:
-    """The place of each input among the nodes, or -1, whatever other threads do to the nodes' indices."""
-    places = {id(node): place for place, node in enumerate(nodes)}
-    return [places.get(id(node), -1) for node in inputs]
-
-
-_birth = attrgetter("_birth")
+born = count().__next__
 
 try:
     # A node refers to older nodes only and so is never part of a cycle, yet CPython's collector would walk all live

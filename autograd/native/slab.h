@@ -129,6 +129,16 @@ static void slab_free(void *block) {
 #define slab_prefetch(address) ((void)(address))
 #endif
 
+/* How many nodes were ever made before this one. */
+static long long slab_births = 0;
+static long long slab_born(void) { return slab_births++; }
+
+/* The first birth from `at` downwards for which there is a node in the ring. */
+static long long slab_next_birth(void **items, long long at, Py_ssize_t room) {
+    while (items[at & (room - 1)] == NULL) at--;
+    return at;
+}
+
 /* The node type, and where Cython keeps the objects that a node refers to. */
 #define NODE struct __pyx_obj_8autograd_5value_Value
 #define NODE_PART(node, offset) (*(PyObject **)((char *)(node) + (offset)))

@@ -1,0 +1,161 @@
+"""The sweep: whatever was born between the nodes of a graph, each is visited once, after everything that uses it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import autograd
+from autograd import Value, gradients
+from autograd import math as am
+from autograd.primitives import Primitive
+from autograd.value import topological
+
+# A step: how many Values are born before it, and its terms, each a factor times the node so many before.  The factors
+# are powers of two and few enough for all sums to be exact.
+FACTORS = st.sampled_from([-2.0, -0.5, 0.5, 1.0, 2.0])
+GAPS = st.sampled_from([0, 0, 0, 1, 100, 130, 1000, 1100, 2500])
+STEPS = st.lists(
+    st.tuples(GAPS, st.lists(st.tuples(FACTORS, st.integers(0, 30)), min_size=1, max_size=4), st.booleans()),
+    min_size=1,
+    max_size=25,
+)
+LEAVES = 3
+
+
+def run(steps: Any) -> tuple[list[Value], list[list[tuple[float, int]]]]:
+    """The nodes of a program, and the terms of each by place: none of a leaf."""
+    nodes = [Value(1.0 + i) for i in range(LEAVES)]
+    terms: list[list[tuple[float, int]]] = [[] for _ in nodes]
+    for gap, picks, fused in steps:
+        for _ in range(gap):
+            Value(0.0)
+        chosen = [(factor, max(len(nodes) - 1 - back, 0)) for factor, back in picks]
+        if fused:
+            nodes.append(am.dot([factor for factor, _ in chosen], [nodes[i] for _, i in chosen]))
+            terms.append(chosen)
+            continue
+        total = None
+        for factor, i in chosen:  # each term and each partial sum is a node as well
+            nodes.append(nodes[i] * factor)
+            terms.append([(factor, i)])
+            if total is not None:
+                nodes.append(nodes[total] + nodes[-1])
+                terms.append([(1.0, total), (1.0, len(nodes) - 2)])
+            total = len(nodes) - 1
+    return nodes, terms
+
+
+def adjoints(terms: list[list[tuple[float, int]]], stop: frozenset[int] = frozenset()) -> list[Fraction]:
+    """The derivatives of the last node by every node, exactly; what lies behind ``stop`` is held fixed."""
+    result = [Fraction(0)] * len(terms)
+    result[-1] = Fraction(1)
+    for place in range(len(terms) - 1, -1, -1):
+        if place not in stop:
+            for factor, operand in terms[place]:
+                result[operand] += Fraction(factor) * result[place]
+    return result
+
+
+def behind(terms: list[list[tuple[float, int]]], stop: frozenset[int] = frozenset()) -> set[int]:
+    """The places that the last node was computed from, itself among them."""
+    found = {len(terms) - 1}
+    for place in range(len(terms) - 1, -1, -1):
+        if place in found and place not in stop:
+            found.update(operand for _, operand in terms[place])
+    return found
+
+
+@given(STEPS)
+@settings(max_examples=60)
+def test_backward(steps: Any) -> None:
+    nodes, terms = run(steps)
+    nodes[-1].backward()
+    told = {place: node.grad for place, node in enumerate(nodes) if node.grad is not None}
+    expected = adjoints(terms)
+    assert told == {place: expected[place] for place in behind(terms)}
+
+
+@given(STEPS, st.lists(st.integers(0, 60), min_size=1, max_size=4))
+@settings(max_examples=60)
+def test_gradients_by_leaves_and_nodes(steps: Any, picks: list[int]) -> None:
+    nodes, terms = run(steps)
+    places = [pick % len(nodes) for pick in picks]
+    stop = frozenset(places)
+    expected = adjoints(terms, stop)
+    assert gradients(nodes[-1], [nodes[place] for place in places]) == [expected[place] for place in places]
+
+
+@given(STEPS, st.lists(st.integers(0, 60), max_size=3))
+@settings(max_examples=60)
+def test_topological_order(steps: Any, picks: list[int]) -> None:
+    nodes, terms = run(steps)
+    stop = frozenset(pick % len(nodes) for pick in picks)
+    place = {node: i for i, node in enumerate(nodes)}
+    order = [place[node] for node in topological(nodes[-1], stop={nodes[i] for i in stop})]
+    assert len(order) == len(set(order))
+    assert set(order) == behind(terms, stop)
+    at = {i: position for position, i in enumerate(order)}
+    assert all(at[operand] < at[i] for i in order if i not in stop for _, operand in terms[i])
+
+
+def test_an_operand_of_long_ago_and_very_many_of_them() -> None:
+    """Results that wait for long: more than the ring ever had room for, in the order of use and against it."""
+    x = Value(1.5)
+    many = [x * float(i) for i in range(6000)]
+    for _ in range(20_000):
+        Value(0.0)
+    recent = [x * float(i) for i in range(100)]
+    total = am.sum([many[0], *recent, many[3000], *many, many[-1]])
+    for node in (*many, *recent):
+        total = node * 2.0 + total
+    total.backward()
+    times = [3.0 + (i in (0, 3000, 5999)) for i in range(6000)]
+    assert [node.grad for node in many] == times
+    assert [node.grad for node in recent] == [3.0] * 100
+    assert x.grad == sum(i * t for i, t in enumerate(times)) + 3.0 * sum(range(100))
+
+
+def test_a_failed_backward_leaves_the_gradients_of_visited_nodes() -> None:
+    x, w = Value(0.0), Value(2.0)
+    fresh, seen, infinite = w * 3.0, w * 5.0, w * 7.0
+    seen.backward()
+    infinite.grad = float("inf")
+    nodes = [x, w, fresh, seen, infinite]
+    before = [node.grad for node in nodes]
+    total = am.sqrt(x * w) * 2.0  # its derivative does not exist; it is older than what is visited first
+    for node in (fresh, seen, infinite):
+        total = total + node * 1.0
+    with pytest.raises(ZeroDivisionError):
+        total.backward()
+    assert [node.grad for node in nodes] == before
+    assert total.grad is None
+
+
+def test_a_rule_that_is_interrupted_leaves_the_gradients() -> None:
+    def interrupt(_y: float, _a: float) -> float:
+        raise KeyboardInterrupt
+
+    row = Primitive("interrupted", lambda a: a, (interrupt,))
+    x = Value(2.0)
+    inner = row(x * 2.0)
+    total = inner * 3.0
+    total.grad = 7.0
+    with pytest.raises(KeyboardInterrupt):
+        total.backward()
+    assert [total.grad, inner.grad, x.grad] == [7.0, None, None]
+
+
+@pytest.mark.skipif(autograd.__native__, reason="a compiled node hides its birth")
+@pytest.mark.parametrize("birth", ["of another", "later"])
+def test_a_broken_order_of_birth_is_noticed(birth: str) -> None:
+    x: Any = Value(2.0)
+    a: Any = x * 3.0
+    b: Any = x * 5.0
+    a._birth = b._birth if birth == "of another" else b._birth + 9
+    with pytest.raises(RuntimeError, match="younger than its operands"):
+        (a * b).backward()

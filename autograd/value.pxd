@@ -1,14 +1,38 @@
 # The C types of value.py, for Cython.  A function that raised gives back a number that hardly any other call does.
 
 cimport cython
-from cpython.array cimport array, clone
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyTypeObject
 from libc.math cimport isfinite
 from libc.string cimport memcpy, memset
 
+cdef class Value:
+    cdef int _index
+    cdef unsigned short _code
+    cdef char _shape
+    cdef char _graded
+    cdef long long _birth
+    cdef object _a
+    cdef object _b
+    cdef double _data
+    cdef double _xa
+    cdef double _xb
+    cdef double _grad
+    cdef object _label
+    cdef object __weakref__
+
+cdef extern from *:
+    void untrack "PyObject_GC_UnTrack"(object item) noexcept
+
 cdef extern from "native/slab.h":
-    void slab_install(PyTypeObject *type)
+    void slab_install(PyTypeObject *type, object empty)
+    Value slab_node(object a, object b)
+    tuple row_pair(object a, object b)
+    int row_code(object row) noexcept
+    bint row_has_arity(object row, int arity) noexcept
+    bint row_has_gather(object row, object gather) noexcept
+    void row_install(PyTypeObject *type, object (*called)(object, tuple))
     long long born "slab_born"() noexcept
     long long next_birth "slab_next_birth"(void **items, long long at, Py_ssize_t room) noexcept
     void slab_prefetch(void *address)
@@ -33,22 +57,20 @@ cdef extern from *:
     const char *glassgrad_sources = GLASSGRAD_SOURCES;
     """
 
-cdef array DOUBLES
-
-cdef inline array new_numbers(Py_ssize_t n):
-    return clone(DOUBLES, n, True)
+cdef inline object new_numbers(Py_ssize_t n):
+    return PyBytes_FromStringAndSize(NULL, n * sizeof(double))
 
 cdef inline double *doubles(object numbers) noexcept:
-    return (<array> numbers).data.as_doubles
+    return <double *> PyBytes_AS_STRING(numbers)
 
 cdef inline void prefetch_older(Value node) noexcept:
     slab_prefetch(<char *> <void *> node - 4096)  # what is due soon mostly lies at lower addresses
 
-cdef inline void untrack(object node) noexcept:
-    pass
-
 cdef inline void use_slabs(object type) noexcept:
-    slab_install(<PyTypeObject *> type)
+    slab_install(<PyTypeObject *> type, "")
+
+cdef inline Value new_node(object kind, object a, object b):
+    return slab_node(a, b)
 
 cdef inline void free(void *items) noexcept:
     PyMem_Free(items)
@@ -58,22 +80,8 @@ cdef int LOG, LOG2, LOG10, LOG1P, SQRT, CBRT, ERF, ERFC, SIN, COS, TAN, ASIN, AC
 cdef int ASINH, ACOSH, ATANH
 cdef int LEAF, UNARY, BINARY, MANY, LIVE
 cdef long long NEVER
+cdef object PAIR
 cdef bint COMPILED, dead, paused
-
-cdef class Value:
-    cdef int _index
-    cdef unsigned short _code
-    cdef char _shape
-    cdef char _graded
-    cdef long long _birth
-    cdef object _a
-    cdef object _b
-    cdef double _data
-    cdef double _xa
-    cdef double _xb
-    cdef double _grad
-    cdef object _label
-    cdef object __weakref__
 
 @cython.final
 cdef class Nodes:
@@ -112,14 +120,16 @@ cdef class Sweep:
     cdef dict far
     cdef list births
 
-@cython.locals(y=double, node=Value)
+@cython.locals(y=double)
 cdef Value _unary(int code, Value a)
-@cython.locals(y=double, xa=double, xb=double, node=Value)
+@cython.locals(y=double, xa=double, xb=double)
 cdef object _binary(int code, object a, object b)
-@cython.locals(n=Py_ssize_t, i=Py_ssize_t, numbers=array, xs="double *", operands=list, code=int, y=double, node=Value)
+@cython.locals(n=Py_ssize_t, i=Py_ssize_t, xs="double *", operands=tuple, holed=list, y=double)
 cdef Value _many(object row, tuple args)
+@cython.locals(xs="double *", i=Py_ssize_t)
+cdef tuple _floats(object numbers, Py_ssize_t n)
 @cython.locals(node=Value)
-cdef Value _node(int code, int shape, double y)
+cdef Value _node(int code, int shape, double y, object a, object b, double xa, double xb)
 cdef object _number(object x)
 cdef double _required(object x, str what) except? -7.123e-307
 cdef double _computed(object row, object operands, object xs) except? -7.123e-307
@@ -162,6 +172,36 @@ cdef long long _youngest(object nodes) except -1
 cpdef Value freeze(Value leaf)
 cdef Value _copied(Value node, object memo)
 cdef tuple _state(Value leaf)
-@cython.locals(node=Value)
+@cython.locals(node=Value, numbers="double *", i=Py_ssize_t)
 cdef Value _made(object row, double y, object args, object xs, object grad, object label)
 cdef object _compare(object relation, Value value, object other)
+
+# A row that is called by its name (relu(x), dot(ws, xs)) goes through Python; here are the shortcuts for the calls that
+# programs make most.  Whatever else is given takes the way through Python, errors too.
+
+cdef inline object _recorded(object row, tuple args):
+    for arg in args:
+        if type(arg) is not float:
+            return _many(row, args) if type(arg) is Value else NotImplemented
+    return NotImplemented
+
+cdef inline object called(object row, tuple args):
+    cdef object a, b
+    if len(args) == 1:
+        a = args[0]
+        if type(a) is Value:
+            return _unary(row_code(row), a) if row_has_arity(row, 1) else NotImplemented
+        if (type(a) is list or type(a) is tuple) and row_has_gather(row, tuple):
+            return _recorded(row, tuple(a))
+    elif len(args) == 2:
+        a, b = args
+        if row_has_gather(row, None):
+            if row_has_arity(row, 2) and (type(a) is Value or (type(a) is float and type(b) is Value)):
+                return _binary(row_code(row), a, b)
+        elif row_has_gather(row, PAIR) and type(a) in (list, tuple) and type(b) in (list, tuple):
+            if len(a) == len(b):
+                return _recorded(row, row_pair(a, b))
+    return NotImplemented
+
+cdef inline void use_calls(object type) noexcept:
+    row_install(<PyTypeObject *> type, called)

@@ -11,7 +11,6 @@ of the row itself, so that results, exceptions and messages are the same.
 from __future__ import annotations
 
 import operator
-from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -40,6 +39,7 @@ if not cython.compiled:  # in C, all these come from value.pxd
         doubles,
         free,
         make_room,
+        new_node,
         new_numbers,
         next_birth,
         partial1,
@@ -47,6 +47,7 @@ if not cython.compiled:  # in C, all these come from value.pxd
         partial_many,
         prefetch_older,
         untrack,
+        use_calls,
         use_slabs,
     )
 
@@ -68,10 +69,10 @@ ASINH, ACOSH, ATANH = rows.asinh.code, rows.acosh.code, rows.atanh.code
 LEAF = 0  # none
 UNARY = 1  # one in _a, its number in _xa
 BINARY = 2  # two in _a and _b, their numbers in _xa and _xb
-MANY = 3  # a tuple in _a, an array of their numbers in _b
+MANY = 3  # a tuple in _a, their numbers in _b
 
 NOTHING: Any = None
-DOUBLES = array("d")
+PAIR = rows.dot.gather
 LIVE = 1  # the state of a node that a derivative came to, or, where they are asked for, that depends on an input
 NEVER = -(1 << 62)  # a birth before all others
 dead = False  # whether the partial computed last was an integer 0: "this operand does not matter"
@@ -476,11 +477,7 @@ def _unary(code: int, a: Value) -> Value:
     y = compute1(code, a._data)
     if not isfinite(y):
         y = _computed(ROWS[code], (a,), (a._data,))
-    node = _node(code, UNARY, y)
-    if node._shape != LEAF:
-        node._a = a
-        node._xa = a._data
-    return node
+    return _node(code, UNARY, y, a, None, a._data, 0.0)
 
 
 def _binary(code: int, a: Any, b: Any) -> Any:
@@ -502,56 +499,50 @@ def _binary(code: int, a: Any, b: Any) -> Any:
     y = compute2(code, xa, xb)
     if not isfinite(y):
         y = _computed(ROWS[code], (a, b), (xa, xb))
-    node = _node(code, BINARY, y)
-    if node._shape != LEAF:
-        node._a = a
-        node._b = b
-        node._xa = xa
-        node._xb = xb
-    return node
+    return _node(code, BINARY, y, a, b, xa, xb)
 
 
 def _many(row: Primitive, args: tuple[Any, ...]) -> Value:
     n = len(args)
     numbers = new_numbers(n)
     xs = doubles(numbers)
-    operands = [NOTHING] * n
+    holed: Any = None  # the operands with None for plain numbers, if there are any
     for i in range(n):
         arg = args[i]
         if type(arg) is Value or isinstance(arg, Value):
-            operands[i] = arg
             xs[i] = cast(Value, arg)._data
         else:
             number = arg if type(arg) is float else _number(arg)
             if number is None:
                 raise TypeError(f"{row} takes real numbers and Values, not {type(arg).__name__} {arg!r}")
             xs[i] = number
+            if holed is None:
+                holed = list(args)
+            holed[i] = None
+    operands = args if holed is None else tuple(holed)
+    untrack(operands)
     y = compute_many(row.code, xs, n)
     if not isfinite(y):
-        y = _computed(row, operands, tuple(numbers))
-    node = _node(row.code, MANY, y)
-    if node._shape != LEAF:
-        node._a = tuple(operands)
-        node._b = numbers
-    return node
+        y = _computed(row, operands, _floats(numbers, n))
+    return _node(row.code, MANY, y, operands, numbers, 0.0, 0.0)
 
 
-def _node(code: int, shape: int, y: float) -> Value:
-    """A node without its operands; a leaf where nothing is recorded."""
-    node = Value.__new__(Value)
-    node._data = y
-    node._label = ""
-    node._birth = born()
-    if not COMPILED:  # there, what is not set is 0 or None
-        node._grad = node._xa = node._xb = 0.0
-        node._graded = False
-        node._a = node._b = None
-        node._index = 0
-        untrack(node)
+def _floats(numbers: Any, n: int) -> tuple[float, ...]:
+    xs = doubles(numbers)
+    return tuple([xs[i] for i in range(n)])
+
+
+def _node(code: int, shape: int, y: float, a: Any, b: Any, xa: float, xb: float) -> Value:
+    """A node, or a leaf where nothing is recorded."""
     if paused and not _recording.get():
-        node._code, node._shape = 0, LEAF
-    else:
-        node._code, node._shape = code, shape
+        code, shape, a, b, xa, xb = 0, LEAF, None, None, 0.0, 0.0
+    node = new_node(Value, a, b)
+    node._code = code
+    node._shape = shape
+    node._birth = born()
+    node._data = y
+    node._xa = xa
+    node._xb = xb
     return node
 
 
@@ -672,7 +663,9 @@ def operands_of(node: Value) -> tuple[Any, ...]:
         return (node._xa if node._a is None else node._a, node._xb if node._b is None else node._b)
     if shape == UNARY:
         return (node._a,)
-    return tuple([x if a is None else a for a, x in zip(node._a, node._b, strict=True)]) if shape == MANY else ()
+    if shape == MANY:
+        return tuple([x if a is None else a for a, x in zip(node._a, numbers_of(node), strict=True)])
+    return ()
 
 
 def numbers_of(node: Value) -> tuple[float, ...]:
@@ -682,7 +675,7 @@ def numbers_of(node: Value) -> tuple[float, ...]:
         return (node._xa, node._xb)
     if shape == UNARY:
         return (node._xa,)
-    return tuple(node._b) if shape == MANY else ()
+    return _floats(node._b, len(node._a)) if shape == MANY else ()
 
 
 class Nodes:
@@ -991,7 +984,10 @@ def _made(row: Any, y: float, args: Any, xs: Any, grad: Any, label: str) -> Valu
         (node._xa,) = xs
     else:
         node._shape = MANY
-        node._a, node._b = operands, array("d", xs)
+        node._a, node._b = operands, new_numbers(len(xs))
+        numbers = doubles(node._b)
+        for i in range(len(xs)):
+            numbers[i] = xs[i]
     if not COMPILED:
         untrack(node)
     return node
@@ -1012,3 +1008,6 @@ def _unpickled(program: list[Any]) -> Value:
             row, y, args, xs, grad, label = entry
             nodes.append(_made(row, y, [arg if type(arg) is float else nodes[arg] for arg in args], xs, grad, label))
     return nodes[-1]
+
+
+use_calls(Primitive)

@@ -18,6 +18,7 @@ from autograd.math import sum as total
 from autograd.primitives import sigmoid
 
 Loss = Callable[[Any, Any], Any]
+NUMBER = (Value, float, int, Real)  # the usual ones first, as asking an abstract class takes long
 
 
 def half_squared(outputs: Any, targets: Any) -> Any:
@@ -103,9 +104,9 @@ def _sum(terms: list[Any]) -> Any:
 
 
 def _listed(numbers: Any) -> list[Any]:
-    if isinstance(numbers, list | tuple):
+    if isinstance(numbers, (list, tuple)):
         return list(numbers)
-    return [numbers] if isinstance(numbers, Value | Real) else list(numbers)
+    return [numbers] if isinstance(numbers, NUMBER) else list(numbers)
 
 
 def _pairs(loss: str, outputs: Any, targets: Any) -> list[tuple[Any, Any]]:

@@ -63,16 +63,16 @@ class Optimizer:
             raise ValueError(f"the rate of step {self.steps} must be a finite number of at least 0, not {rate!r}")
         live = [parameter for parameter in self.parameters if parameter.grad is not None]
         slopes = [parameter.grad or 0.0 for parameter in live]
-        for parameter, g in zip(live, slopes, strict=True):
-            if not math.isfinite(g):
-                raise FloatingPointError(f"{self._where(parameter)}: its gradient is {g}. {_UNCHANGED}")
+        if not all(map(math.isfinite, slopes)):
+            parameter, g = next((p, g) for p, g in zip(live, slopes, strict=True) if not math.isfinite(g))
+            raise FloatingPointError(f"{self._where(parameter)}: its gradient is {g}. {_UNCHANGED}")
         if self.clip_value is not None:
             slopes = clip_by_value(slopes, self.clip_value)
         if self.clip_norm is not None:
             slopes = clip_by_norm(slopes, self.clip_norm)
         moved = [self._moved(p.data, g, self._state.get(p), rate) for p, g in zip(live, slopes, strict=True)]
         for parameter, (x, state) in zip(live, moved, strict=True):
-            if not all(map(math.isfinite, (x, *state))):
+            if not math.isfinite(x) or (state and not all(map(math.isfinite, state))):
                 raise FloatingPointError(
                     f"{self._where(parameter)}: from {parameter.data!r}, with gradient {parameter.grad!r} and rate "
                     f"{rate!r}, it would become {x}, with state {state}. {_UNCHANGED}"
@@ -92,7 +92,8 @@ class Optimizer:
     def _commit(self, live: list[Value], moved: list[tuple[float, State]]) -> None:
         for parameter, (x, state) in zip(live, moved, strict=True):
             parameter.data = x
-            self._state[parameter] = state
+            if state:
+                self._state[parameter] = state
 
     def _where(self, parameter: Value) -> str:
         name = parameter.label or f"number {self.parameters.index(parameter)}"

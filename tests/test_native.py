@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import itertools
 import math
 import os
@@ -15,7 +16,8 @@ import sys
 import sysconfig
 import tarfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +26,8 @@ from typing import Any, NoReturn
 import pytest
 
 import autograd
+from autograd import Value
+from autograd import math as am
 from autograd.native import choice, generate
 from autograd.primitives import BUILTIN, TABLE, Primitive
 from tests.programs import AWKWARD
@@ -218,6 +222,66 @@ def test_what_programs_spend_their_time_on_is_in_c(rules: Rules) -> None:
         xs = (0.5, 0.25, 0.75)[: row.arity or 2]
         partials = [rules.partial("partial", row, by, row.fn(*xs), xs) for by in range(len(xs))]
         assert all(p == p for p in partials), f"{name} has no partial in C"
+
+
+# ---- the shortcuts of a compiled row's call --------------------------------------------------------------------------
+
+X, Y, SUB = Value(0.5, "x"), Value(-2.0, "y"), type("Sub", (Value,), {})(1.5)
+CALLS: list[tuple[Any, ...]] = [
+    (X,), (SUB,), (0.5,), (3,), (Fraction(1, 2),), ("x",), (None,), (),
+    (X, Y), (X, 2.0), (2.0, X), (2, X), (X, 2), (X, "2"), (SUB, X), (2.0, 3.0), (Fraction(1, 2), X), (X, X, Y), (1.0, X, Y),
+    ([X, Y],), ((X, 2.0),), ([2.0, X, 1],), ([2.0, 3.0],), ([],), ([X, "y"],), ([1, X],), ([SUB, X],), (range(3),),
+    ([X, Y], [2.0, X]), ((X, Y), [Y, Y]), ([0.5, 2.0], [X, Y]), ([1.0], [2.0]), ([], []), ([X], [X, Y]), ([X], range(1)),
+    ([X, None], [X, Y]), ("ab", [X, Y]), (X, [Y]), ([X], Y), ({X: 1}, [Y]),
+]  # fmt: skip
+
+
+def outcome(call: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+    """What a call gives, bit for bit, with the node's operation and operands; or its error."""
+    try:
+        y = call(*args, **kwargs)
+    except Exception as error:  # whatever it is, both have it
+        return f"{type(error).__name__}: {error}"
+    if not isinstance(y, Value):
+        return repr(y)
+    return f"{y!r} {y.op} {[id(arg) if isinstance(arg, Value) else arg for arg in y.args]}"
+
+
+@pytest.fixture
+def _compiled() -> None:
+    if not autograd.__native__:
+        unavailable("an interpreted row's call has no shortcuts")
+
+
+@pytest.mark.usefixtures("_compiled")
+@pytest.mark.parametrize("name", sorted(BUILTIN))
+def test_a_call_gives_what_it_gives_by_way_of_python(name: str) -> None:
+    row = TABLE[name]
+    for args in CALLS:
+        assert outcome(row, *args) == outcome(functools.partial(Primitive.__call__, row), *args), args
+    assert outcome(row, X, base=2) == outcome(functools.partial(Primitive.__call__, row), X, base=2)
+
+
+@pytest.mark.usefixtures("_compiled")
+def test_the_usual_calls_take_no_way_through_python() -> None:
+    through_python = []
+
+    def watch(frame: Any, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code is Primitive.__call__.__code__:
+            through_python.append(frame.f_locals["args"])
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        am.relu(X)
+        am.pow(X, 2.0)
+        am.dot([X, 1.0], (Y, X))
+        am.sum([X, Y])
+        am.logsumexp((X, 1.0))
+        am.relu(SUB)
+    finally:
+        sys.setprofile(before)
+    assert through_python == [(SUB,)]
 
 
 # ---- which engine runs -----------------------------------------------------------------------------------------------

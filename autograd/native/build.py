@@ -37,7 +37,10 @@ class BuildEngine(build_ext):  # type: ignore[misc]  # setuptools has no types
         if self.compiler.compiler_type == "msvc":
             ext.extra_compile_args += ["/O2", "/fp:precise"]
         else:  # no contraction: a fused multiply-add would round once where the interpreted engine rounds twice
-            ext.extra_compile_args += ["-O3", "-ffp-contract=off"]
+            ext.extra_compile_args += ["-O3", "-g0", "-ffp-contract=off"]
+            # GCC would stop short of making the sweep one loop
+            ext.extra_compile_args += ["-finline-limit=2000", "--param", "inline-unit-growth=300"]
+            ext.extra_compile_args += ["--param", "large-function-growth=1000"]
         try:
             from Cython.Build import cythonize
 

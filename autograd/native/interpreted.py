@@ -22,7 +22,7 @@ def _nothing(*_: Any) -> Any:
     return None
 
 
-dead1 = dead2 = dead_many = free = prefetch_older = use_slabs = untrack = _nothing
+dead1 = dead2 = dead_many = free = prefetch_older = use_calls = use_slabs = untrack = _nothing
 
 
 def new_numbers(n: int) -> array[float]:
@@ -31,6 +31,19 @@ def new_numbers(n: int) -> array[float]:
 
 def doubles(numbers: Any) -> Any:
     return numbers
+
+
+def new_node(kind: Any, a: Any, b: Any) -> Any:
+    """A node of these operands and no other fields."""
+    node = kind.__new__(kind)
+    node._a = a
+    node._b = b
+    node._label = ""
+    node._grad = 0.0
+    node._graded = False
+    node._index = 0
+    untrack(node)
+    return node
 
 
 def make_room(nodes: Any, room: int) -> None:

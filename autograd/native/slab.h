@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <structmember.h>
 #if defined(__linux__) && !defined(Py_GIL_DISABLED)
 #include <stdint.h>
 #include <sys/mman.h>
@@ -148,6 +149,20 @@ static long long slab_next_birth(void **items, long long at, Py_ssize_t room) {
 #define NODE_WEAK(node) NODE_PART(node, node_weak)
 static PyTypeObject *node_type = NULL;
 static Py_ssize_t node_a, node_b, node_label, node_weak;
+static PyObject *node_empty = NULL; /* the empty label */
+
+/* A node of these operands and no other fields; a new reference. */
+static PyObject *slab_node(PyObject *a, PyObject *b) {
+    PyObject *node = node_type->tp_alloc(node_type, 0);
+    if (node == NULL) return NULL;
+    Py_INCREF(a);
+    Py_INCREF(b);
+    Py_INCREF(node_empty);
+    NODE_A(node) = a;
+    NODE_B(node) = b;
+    NODE_LABEL(node) = node_empty;
+    return node;
+}
 
 /* Nodes that died wait in a queue, linked through the place of their label, and let go of their operands one after
    another: a C stack as deep as the graph would overflow, and while a node waits the memory fetches its operands. */
@@ -187,10 +202,14 @@ static void node_dealloc(PyObject *node) {
 }
 
 /* A macro, as Cython defines the node only after this file. */
-#define slab_install(type) \
-    slab_install_at(type, offsetof(NODE, _a), offsetof(NODE, _b), offsetof(NODE, _label), offsetof(NODE, __weakref__))
+#define slab_install(type, empty) \
+    slab_install_at(type, empty, offsetof(NODE, _a), offsetof(NODE, _b), offsetof(NODE, _label), \
+                    offsetof(NODE, __weakref__))
 
-static void slab_install_at(PyTypeObject *type, Py_ssize_t a, Py_ssize_t b, Py_ssize_t label, Py_ssize_t weak) {
+static void slab_install_at(PyTypeObject *type, PyObject *empty, Py_ssize_t a, Py_ssize_t b, Py_ssize_t label,
+                            Py_ssize_t weak) {
+    Py_INCREF(empty);
+    node_empty = empty;
     node_type = type;
     node_a = a;
     node_b = b;
@@ -203,4 +222,58 @@ static void slab_install_at(PyTypeObject *type, Py_ssize_t a, Py_ssize_t b, Py_s
     type->tp_alloc = slab_alloc;
     type->tp_free = slab_free;
 #endif
+}
+
+/* The items of two lists or tuples of one length, as one tuple. */
+static PyObject *row_pair(PyObject *a, PyObject *b) {
+    Py_ssize_t i, n = PySequence_Fast_GET_SIZE(a);
+    PyObject **first = PySequence_Fast_ITEMS(a), **second = PySequence_Fast_ITEMS(b), *pair = PyTuple_New(2 * n);
+    if (pair == NULL) return NULL;
+    for (i = 0; i < n; i++) {
+        Py_INCREF(first[i]);
+        Py_INCREF(second[i]);
+        PyTuple_SET_ITEM(pair, i, first[i]);
+        PyTuple_SET_ITEM(pair, n + i, second[i]);
+    }
+    return pair;
+}
+
+/* Calls of a row: `row_called` gives the result of those that it has a shortcut for, and NotImplemented for others. */
+static ternaryfunc row_call_general = NULL;
+static PyObject *(*row_called)(PyObject *, PyObject *) = NULL;
+static Py_ssize_t row_code_at, row_arity_at, row_gather_at; /* where a row has its slots */
+
+#define ROW_SLOT(row, at) (*(PyObject **)((char *)(row) + (at)))
+static int row_code(PyObject *row) { return (int)PyLong_AsLong(ROW_SLOT(row, row_code_at)); }
+static int row_has_gather(PyObject *row, PyObject *gather) { return ROW_SLOT(row, row_gather_at) == gather; }
+static int row_has_arity(PyObject *row, int arity) {
+    PyObject *own = ROW_SLOT(row, row_arity_at);
+    return own != Py_None && PyLong_AsLong(own) == arity;
+}
+
+static PyObject *row_call(PyObject *row, PyObject *args, PyObject *kwargs) {
+    if (kwargs == NULL) {
+        PyObject *result = row_called(row, args);
+        if (result != Py_NotImplemented) return result;
+        Py_DECREF(result);
+    }
+    return row_call_general(row, args, kwargs);
+}
+
+static int row_slot(PyTypeObject *type, const char *name, Py_ssize_t *at) {
+    PyObject *member = PyObject_GetAttrString((PyObject *)type, name);
+    int found = member != NULL && Py_TYPE(member) == &PyMemberDescr_Type;
+    if (found) *at = ((PyMemberDescrObject *)member)->d_member->offset;
+    PyErr_Clear();
+    Py_XDECREF(member);
+    return found;
+}
+
+static void row_install(PyTypeObject *type, PyObject *(*called)(PyObject *, PyObject *)) {
+    if (!row_slot(type, "code", &row_code_at) || !row_slot(type, "arity", &row_arity_at) ||
+        !row_slot(type, "gather", &row_gather_at))
+        return; /* then all calls go through Python */
+    row_called = called;
+    row_call_general = type->tp_call;
+    type->tp_call = row_call;
 }

@@ -6,8 +6,8 @@ The program works on 16 rolling variables; a step is ``v[k] = v[k]*0.9 + v[i]*0.
 three operations each; the result is the sum of the 16, differentiated by the 16 inputs.  Every measurement has a
 process of its own, with the collector on as users run it: a first round that is not counted (it pays for fresh memory;
 micrograd's does count, as it takes long), then rounds whose median counts.  Engines take turns; the medians over the
-turns are printed, with the ratio to glassgrad.  "floats" is the same loop without derivatives, "interpreted" is
-glassgrad without its compiled engine.
+turns are printed, with the ratio to glassgrad, for forward and backward alone as well.  "floats" is the same loop
+without derivatives, "interpreted" is glassgrad without its compiled engine.
 
 Peers that are not installed are named at the end: ``pip install micrograd xad torch``.  HIPS autograd has glassgrad's
 import name: ``--hips PYTHON`` gives the Python of an environment where it lives.
@@ -19,19 +19,17 @@ import argparse
 import functools
 import gc
 import importlib.util
-import json
 import os
 import random
 import statistics
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from apart import ROOT, answer, in_own_process
+
 ENGINES = ["glassgrad", "interpreted", "micrograd", "micrograd, collector off", "xad", "torch", "hips", "floats"]
 NEEDS = {"micrograd": "micrograd", "micrograd, collector off": "micrograd", "xad": "xad", "torch": "torch"}
 # beyond so many operations a run takes minutes
@@ -159,25 +157,19 @@ def measure(engine: str, n: int, rounds: int) -> dict[str, float]:
     return {part: statistics.median(run[part] for run in runs) for part in runs[0]}
 
 
-def in_own_process(engine: str, n: int, hips: str) -> dict[str, float]:
-    python = hips if engine == "hips" else sys.executable
-    environment = dict(
-        os.environ, GLASSGRAD_NATIVE="off" if engine == "interpreted" else os.environ.get("GLASSGRAD_NATIVE", "")
-    )
-    command = [python, __file__, "--one", engine, str(n), str(ROUNDS.get(engine, 5))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    if done.returncode:
-        sys.exit(f"{engine} at {n:,} operations failed:\n{done.stderr}")
-    result: dict[str, float] = json.loads(done.stdout)
-    return result
+def bytes_a_node(nodes: int = 1_000_000) -> dict[str, float]:
+    """The memory that a chain of so many operations takes, beyond what the process had before."""
+    sys.path.insert(0, str(ROOT))
+    from autograd import Value
 
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-def one(engine: str, n: int, rounds: int) -> None:
-    sys.setrecursionlimit(10**7)  # micrograd sorts its graph by recursion
-    threading.stack_size(1 << 29)
-    thread = threading.Thread(target=lambda: print(json.dumps(measure(engine, n, rounds))))
-    thread.start()
-    thread.join()
+    y = Value(1.0)
+    before = resident()
+    for _ in range(nodes):
+        y = y * 1.0
+    return {"bytes": (resident() - before) / nodes}
 
 
 def main() -> None:
@@ -186,38 +178,50 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--engines", nargs="+", default=ENGINES)
     parser.add_argument("--hips", default="", help="the Python of an environment with HIPS autograd")
-    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        one(options.one[0], int(options.one[1]), int(options.one[2]))
+        engine, *n = options.one
+        if n:
+            answer(measure, engine, int(n[0]), ROUNDS.get(engine, 5))
+        else:
+            answer(bytes_a_node)
         return
     missing = [e for e in options.engines if e in NEEDS and importlib.util.find_spec(NEEDS[e]) is None]
     missing += ["hips"] if "hips" in options.engines and not options.hips else []
-    print("| operations | engine | forward ns | backward ns | free ns | total ns | times glassgrad |")
-    print("|---:|---|---:|---:|---:|---:|---:|")
+    print("| operations | engine | forward ns | backward ns | free ns | total ns | times glassgrad | without freeing |")
+    print("|---:|---|---:|---:|---:|---:|---:|---:|")
     totals: dict[tuple[str, int], float] = {}
     for n in options.sizes:
         engines = [e for e in options.engines if n <= LIMITS.get(e, n) and e not in missing]
         runs: dict[str, list[dict[str, float]]] = {engine: [] for engine in engines}
         for _ in range(options.repeat):
             for engine in engines:
-                runs[engine].append(in_own_process(engine, n, options.hips))
+                python = options.hips if engine == "hips" else ""
+                runs[engine].append(in_own_process(__file__, engine, n, python=python))
         checks = {round(run[0]["check"], 9) for engine, run in runs.items() if engine != "floats"}
         if len(checks) > 1:
             sys.exit(f"the engines disagree on the gradient: {checks}")
+        ours: list[float] = []
         for engine, results in runs.items():
             parts = [statistics.median(r[part] for r in results) / n * 1e9 for part in ("forward", "backward", "free")]
-            total = statistics.median(r["forward"] + r["backward"] + r["free"] for r in results) / n * 1e9
-            totals[engine, n] = total
-            ratio = f"{total / totals['glassgrad', n]:.2f}" if ("glassgrad", n) in totals else ""
-            print(
-                f"| {n:,} | {engine} | " + " | ".join(f"{part:,.0f}" for part in parts) + f" | {total:,.0f} | {ratio} |"
-            )
+            whole = [
+                statistics.median(r["forward"] + r["backward"] + free * r["free"] for r in results) / n * 1e9
+                for free in (1, 0)
+            ]
+            totals[engine, n] = whole[0]
+            ours = ours or (whole if engine == "glassgrad" else [])
+            ratios = [f"{theirs / own:.2f}" for theirs, own in zip(whole, ours, strict=False)] or ["", ""]
+            numbers = " | ".join(f"{number:,.0f}" for number in (*parts, whole[0]))
+            print(f"| {n:,} | {engine} | {numbers} | {' | '.join(ratios)} |", flush=True)
     for engine in ("glassgrad", "interpreted"):
-        sizes = [n for n in options.sizes if (engine, n) in totals]
-        if len(sizes) > 1:
-            ratio = totals[engine, sizes[-1]] / totals[engine, sizes[0]]
-            print(f"\n{engine}: {ratio:.2f} times as long per operation at {sizes[-1]:,} as at {sizes[0]:,}")
+        *sizes, largest = [n for n in options.sizes if (engine, n) in totals] or [0]
+        if sizes:
+            ratios = [f"{totals[engine, largest] / totals[engine, n]:.2f} times that at {n:,}" for n in sizes]
+            print(f"\n{engine}: time per operation at {largest:,} is {', '.join(ratios)}")
+    for engine in ("glassgrad", "interpreted"):
+        if engine in options.engines and Path("/proc/self/statm").exists():
+            print(f"\n{engine}: {in_own_process(__file__, engine)['bytes']:.0f} bytes a node")
     if missing:
         print(f"\nnot installed: {', '.join(missing)}")
 

@@ -1,0 +1,167 @@
+"""Milliseconds per training step of two models, beside the same on other scalar engines in the same run.
+
+    python tests/benchmarks/training.py [--repeat 3] [--programs moons gpt]
+
+moons: 100 points through a 2-16-16-1 network of relu neurons, forward, backward and update, with each engine's own MLP,
+beside micrograd.  gpt: one step of the GPT of ``notebooks/gpt.ipynb`` on the word "elephant", beside the same cells on
+``slots.py``, a node in plain Python with slots.  Every measurement has a process of its own, with the collector on as
+users run it: steps after one that is not counted, of which the median counts.  Engines take turns; the medians over
+the turns are printed, with the ratio to glassgrad; all engines must have told the same loss and gradient.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gc
+import importlib.util
+import json
+import math
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from apart import ROOT, answer, in_own_process
+
+ENGINES = {
+    "moons": ["glassgrad", "interpreted", "micrograd", "micrograd, collector off"],
+    "gpt": ["glassgrad", "interpreted", "slots-only node", "slots-only node, collector off"],
+}
+STEPS = {"glassgrad": 20, "interpreted": 3, "micrograd": 5, "micrograd, collector off": 3, "slots-only node": 5}
+MOONS = Path(ROOT, "tests", "data", "moons")
+Told = tuple[float, float]  # what all engines must agree on: the loss, and the sum of the gradient's absolute values
+
+
+def moons_rows(name: str) -> list[dict[str, float]]:
+    with Path(MOONS, name).open(newline="") as file:
+        return [{key: float(cell) for key, cell in row.items()} for row in csv.DictReader(file)]
+
+
+def moons_on_glassgrad() -> Iterator[Told]:
+    sys.path.insert(0, str(ROOT))
+    from autograd.math import dot
+    from nn import MLP, SGD, hinge
+
+    points = [([row["x1"], row["x2"]], row["label"]) for row in moons_rows("points.csv")]
+    model = MLP(2, [16, 16, 1], activation="relu", seed=1337)
+    parameters = model.parameters()
+    optimizer = SGD(parameters, 0.1)
+    while True:
+        losses = [hinge(model(point), label) for point, label in points]
+        loss = sum(losses) / len(losses) + 1e-4 * dot(parameters, parameters)
+        optimizer.zero_grad()
+        loss.backward()
+        told = loss.data, math.fsum(abs(p.grad) for p in parameters)
+        optimizer.step()
+        yield told
+
+
+def moons_on_micrograd() -> Iterator[Told]:
+    from micrograd.engine import Value
+    from micrograd.nn import MLP
+
+    points = [([Value(row["x1"]), Value(row["x2"])], row["label"]) for row in moons_rows("points.csv")]
+    random.seed(1337)
+    model = MLP(2, [16, 16, 1])
+    parameters = model.parameters()
+    while True:
+        losses = [(1 - label * model(point)).relu() for point, label in points]
+        loss = sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in parameters)
+        model.zero_grad()
+        loss.backward()
+        told = loss.data, math.fsum(abs(p.grad) for p in parameters)
+        for p in parameters:
+            p.data -= 0.1 * p.grad
+        yield told
+
+
+def gpt(value: Any) -> Iterator[Told]:
+    """The notebook's own cells, up to the one that defines a step, on this engine's class."""
+    notebook = json.loads(Path(ROOT, "notebooks", "gpt.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    names: dict[str, Any] = {"random": random, "Value": value}
+    for cell in cells[1:]:  # the first imports glassgrad and reads the words
+        if "STEPS =" in cell:
+            break
+        exec(compile(cell, "gpt.ipynb", "exec"), names)
+    step = 0
+    while True:
+        step += 1
+        loss = names["learn"]("elephant", step, rate=0.01)
+        yield loss, math.fsum(abs(p.grad) for p in names["parameters"])
+
+
+def gpt_on_glassgrad() -> Iterator[Told]:
+    sys.path.insert(0, str(ROOT))
+    from autograd import Value
+
+    return gpt(Value)
+
+
+def gpt_on_slots() -> Iterator[Told]:
+    from slots import Node
+
+    return gpt(Node)
+
+
+PROGRAMS: dict[str, Callable[[], Iterator[Told]]] = {
+    "moons glassgrad": moons_on_glassgrad,
+    "moons interpreted": moons_on_glassgrad,
+    "moons micrograd": moons_on_micrograd,
+    "gpt glassgrad": gpt_on_glassgrad,
+    "gpt interpreted": gpt_on_glassgrad,
+    "gpt slots-only node": gpt_on_slots,
+}
+
+
+def measure(engine: str, program: str) -> dict[str, float]:
+    """The median seconds of some steps after the first, and what that told."""
+    if engine.endswith("collector off"):
+        gc.disable()
+    steps = PROGRAMS[f"{program} {engine.removesuffix(', collector off')}"]()
+    first = next(steps)
+    seconds = []
+    for _ in range(STEPS.get(engine, 3)):
+        start = time.perf_counter()
+        next(steps)
+        seconds.append(time.perf_counter() - start)
+    return {"seconds": statistics.median(seconds), "loss": first[0], "gradient": first[1]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", nargs="+", default=list(ENGINES))
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        answer(measure, *options.one)
+        return
+    print("| program | engine | ms a step | times glassgrad |")
+    print("|---|---|---:|---:|")
+    missing = importlib.util.find_spec("micrograd") is None
+    for program in options.programs:
+        runs: dict[str, list[dict[str, float]]] = {
+            engine: [] for engine in ENGINES[program] if not (missing and engine.startswith("micrograd"))
+        }
+        for _ in range(options.repeat):
+            for engine, results in runs.items():
+                results.append(in_own_process(__file__, engine, program))
+        for key in ("loss", "gradient"):
+            told = [results[0][key] for results in runs.values()]
+            if not all(math.isclose(x, told[0], rel_tol=1e-9) for x in told):
+                sys.exit(f"{program}: the engines disagree on the {key}: {told}")
+        ours = statistics.median(run["seconds"] for run in runs["glassgrad"])
+        for engine, results in runs.items():
+            seconds = statistics.median(run["seconds"] for run in results)
+            print(f"| {program} | {engine} | {1000 * seconds:,.1f} | {seconds / ours:.2f} |", flush=True)
+    if missing and "moons" in options.programs:
+        print("\nnot installed: micrograd")
+
+
+if __name__ == "__main__":
+    main()

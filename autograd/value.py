@@ -797,6 +797,7 @@ def _widened(sweep: Sweep, age: int) -> Nodes:
     for slot in range(ring.room):
         if ring.items[slot] is not NULL:
             _reach(sweep, cast(Value, ring.items[slot]), ring.numbers[slot], ring.states[slot] == LIVE)
+    _draw_near(sweep)  # or the next visit would pass over those that this ring has room for
     return sweep.ring
 
 

@@ -120,6 +120,21 @@ def test_an_operand_of_long_ago_and_very_many_of_them() -> None:
     assert x.grad == sum(i * t for i, t in enumerate(times)) + 3.0 * sum(range(100))
 
 
+@pytest.mark.parametrize("first", [5999, 3000, 0])
+def test_the_ring_is_widened_while_others_wait_beyond_it(first: int) -> None:
+    """One result waits in the heap, then so many older ones do that the ring is made to hold them all."""
+    x = Value(1.5)
+    many = [x * float(i) for i in range(6000)]
+    for _ in range(20_000):
+        Value(0.0)
+    total = am.sum([many[first], *many])
+    order = topological(total)
+    assert order == [x, *many, total]
+    total.backward()
+    assert [node.grad for node in many] == [1.0 + (i == first) for i in range(6000)]
+    assert gradients(total, [x]) == [sum(range(6000)) + float(first)]
+
+
 def test_a_failed_backward_leaves_the_gradients_of_visited_nodes() -> None:
     x, w = Value(0.0), Value(2.0)
     fresh, seen, infinite = w * 3.0, w * 5.0, w * 7.0

@@ -26,7 +26,7 @@ cdef extern from *:
     void untrack "PyObject_GC_UnTrack"(object item) noexcept
 
 cdef extern from "native/slab.h":
-    void slab_install(PyTypeObject *type, object empty)
+    void slab_install(PyTypeObject *type, object empty, const char *signature)
     Value slab_node(object a, object b)
     tuple row_pair(object a, object b)
     int row_code(object row) noexcept
@@ -66,8 +66,8 @@ cdef inline double *doubles(object numbers) noexcept:
 cdef inline void prefetch_older(Value node) noexcept:
     slab_prefetch(<char *> <void *> node - 4096)  # what is due soon mostly lies at lower addresses
 
-cdef inline void use_slabs(object type) noexcept:
-    slab_install(<PyTypeObject *> type, "")
+cdef inline void use_slabs(object type, object unset) noexcept:
+    slab_install(<PyTypeObject *> type, "", "Value(data, label='')")
 
 cdef inline Value new_node(object kind, object a, object b):
     return slab_node(a, b)

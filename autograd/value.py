@@ -117,6 +117,8 @@ class Value:
     @property
     def data(self) -> float:
         """The number.  It can be set on a leaf; an intermediate node's is what its operation gave."""
+        if self._label is None:
+            unset(self)
         return self._data
 
     @data.setter
@@ -126,6 +128,10 @@ class Value:
                 f"the data of {self!r} is the result of {self.op}: set the data of a leaf and compute again"
             )
         self._data = _required(data, "data")
+
+    @data.deleter
+    def data(self) -> None:
+        raise AttributeError("the data of a Value cannot be deleted")
 
     @property
     def grad(self) -> float | None:
@@ -137,6 +143,10 @@ class Value:
         self._grad = 0.0 if grad is None else _required(grad, "grad")
         self._graded = grad is not None
 
+    @grad.deleter
+    def grad(self) -> None:
+        raise AttributeError("the grad of a Value cannot be deleted: set it to None")
+
     @property
     def label(self) -> str:
         """A name for messages and drawings."""
@@ -147,6 +157,10 @@ class Value:
         if not isinstance(label, str):
             raise TypeError(f"a label is a string, not {type(label).__name__} {label!r}")
         self._label = label
+
+    @label.deleter
+    def label(self) -> None:
+        raise AttributeError("the label of a Value cannot be deleted: set it to ''")
 
     @property
     def op(self) -> Primitive | None:
@@ -292,7 +306,7 @@ class Value:
     def __repr__(self) -> str:
         grad = f", grad={self._grad!r}" if self._graded else ""
         label = f", label={self._label!r}" if self._label else ""
-        return f"{type(self).__name__}({self._data!r}{grad}{label})"
+        return f"{type(self).__name__}({self.data!r}{grad}{label})"
 
     def __format__(self, spec: str) -> str:
         return format(self._data, spec)
@@ -419,9 +433,6 @@ class Value:
         return _apply(row, args)  # the hook by which a row that is called finds out that an argument records
 
 
-use_slabs(Value)
-
-
 # ---- recording -------------------------------------------------------------------------------------------------------
 
 
@@ -450,6 +461,13 @@ def _compare(relation: Callable[[Any, Any], Any], value: Value, other: Any) -> b
     elif not is_real(other):
         return NotImplemented
     return bool(relation(value._data, other))
+
+
+def unset(value: Value, name: str = "data") -> NoReturn:
+    """Raise the AttributeError of a Value whose ``__init__`` never ran: compiled, its data is nan and its label None."""
+    if name in Value.__slots__ or name in ("data", "grad", "label"):
+        raise AttributeError(f"this {type(value).__name__} was not initialised: call super().__init__(data)")
+    raise AttributeError(f"{type(value).__name__!r} object has no attribute {name!r}")
 
 
 def _refuse(value: Value) -> NoReturn:
@@ -562,6 +580,9 @@ def constant(number: Any) -> Value:
 
 def _computed(row: Primitive, operands: Any, xs: Any) -> float:
     """The row's own result, with an error that names the operation."""
+    for operand in operands:
+        if operand is not None and cast(Value, operand)._label is None:
+            unset(operand)
     try:
         y = row.fn(*xs)
     except ERRORS as error:
@@ -1011,4 +1032,5 @@ def _unpickled(program: list[Any]) -> Value:
     return nodes[-1]
 
 
+use_slabs(Value, unset)
 use_calls(Primitive)

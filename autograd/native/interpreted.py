@@ -22,7 +22,7 @@ def _nothing(*_: Any) -> Any:
     return None
 
 
-dead1 = dead2 = dead_many = free = prefetch_older = use_calls = use_slabs = untrack = _nothing
+dead1 = dead2 = dead_many = free = prefetch_older = use_calls = untrack = _nothing
 
 
 def new_numbers(n: int) -> array[float]:
@@ -31,6 +31,11 @@ def new_numbers(n: int) -> array[float]:
 
 def doubles(numbers: Any) -> Any:
     return numbers
+
+
+def use_slabs(kind: Any, unset: Any) -> None:
+    """A field that was never set is asked of ``unset``: it says that ``__init__`` did not run."""
+    kind.__getattr__ = unset
 
 
 def new_node(kind: Any, a: Any, b: Any) -> Any:

@@ -201,15 +201,41 @@ static void node_dealloc(PyObject *node) {
     dying = 0;
 }
 
+/* A node that is made by its class has no number until its __init__ ran: nan shows in whatever is computed from it. */
+static newfunc node_new_general = NULL;
+static Py_ssize_t node_data;
+
+static PyObject *node_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    PyObject *node = node_new_general(type, args, kwargs);
+    if (node != NULL) *(double *)((char *)node + node_data) = Py_NAN;
+    return node;
+}
+
+/* What inspect.signature reads; Cython writes none for a constructor.  The text is kept for as long as the type. */
+static void node_document(PyTypeObject *type, const char *signature) {
+    const char *doc = type->tp_doc != NULL ? type->tp_doc : "";
+    char *text = PyMem_RawMalloc(strlen(signature) + strlen(doc) + 6);
+    if (text == NULL) return;
+    strcpy(text, signature);
+    strcat(text, "\n--\n\n");
+    strcat(text, doc);
+    type->tp_doc = text;
+}
+
 /* A macro, as Cython defines the node only after this file. */
-#define slab_install(type, empty) \
+#define slab_install(type, empty, signature) do { \
+    node_data = offsetof(NODE, _data); \
     slab_install_at(type, empty, offsetof(NODE, _a), offsetof(NODE, _b), offsetof(NODE, _label), \
-                    offsetof(NODE, __weakref__))
+                    offsetof(NODE, __weakref__)); \
+    node_document(type, signature); \
+} while (0)
 
 static void slab_install_at(PyTypeObject *type, PyObject *empty, Py_ssize_t a, Py_ssize_t b, Py_ssize_t label,
                             Py_ssize_t weak) {
     Py_INCREF(empty);
     node_empty = empty;
+    node_new_general = type->tp_new;
+    type->tp_new = node_new;
     node_type = type;
     node_a = a;
     node_b = b;

@@ -464,7 +464,7 @@ def _compare(relation: Callable[[Any, Any], Any], value: Value, other: Any) -> b
 
 
 def unset(value: Value, name: str = "data") -> NoReturn:
-    """Raise the AttributeError of a Value whose ``__init__`` never ran: compiled, its data is nan and its label None."""
+    """Raise the AttributeError of a Value whose ``__init__`` never ran (compiled: nan for data, None for label)."""
     if name in Value.__slots__ or name in ("data", "grad", "label"):
         raise AttributeError(f"this {type(value).__name__} was not initialised: call super().__init__(data)")
     raise AttributeError(f"{type(value).__name__!r} object has no attribute {name!r}")

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
@@ -502,3 +503,14 @@ def test_off_builds_nothing_and_ships_nothing_built_before(tree: Path, tmp_path:
     folder = installed(wheel(tmp_path), tmp_path / "site")
     assert not list(folder.rglob(f"*{suffix}"))
     assert run(folder, None).stdout == "False False Value(6.0)\n"
+
+
+def test_the_wheels_of_all_platforms_are_configured_and_tested_compiled() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["cibuildwheel"]
+    assert settings["environment"] == {"GLASSGRAD_NATIVE": "require"}
+    assert {platform: settings[platform]["archs"] for platform in ("linux", "macos", "windows")} == {
+        "linux": ["x86_64", "aarch64"], "macos": ["x86_64", "arm64"], "windows": ["AMD64"],
+    }  # fmt: skip
+    tests = re.findall(r"{project}/(\S+)", settings["test-command"])
+    assert tests
+    assert all((ROOT / path).exists() for path in tests)

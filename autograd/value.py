@@ -466,7 +466,8 @@ def _compare(relation: Callable[[Any, Any], Any], value: Value, other: Any) -> b
 def unset(value: Value, name: str = "data") -> NoReturn:
     """Raise the AttributeError of a Value whose ``__init__`` never ran (compiled: nan for data, None for label)."""
     if name in Value.__slots__ or name in ("data", "grad", "label"):
-        raise AttributeError(f"this {type(value).__name__} was not initialised: call super().__init__(data)")
+        message = f"this {type(value).__name__} was not initialised: call super().__init__(data)"
+        raise AttributeError(message, name="data")  # or Python would guess at another name
     raise AttributeError(f"{type(value).__name__!r} object has no attribute {name!r}")
 
 

@@ -81,7 +81,7 @@ cdef int ASINH, ACOSH, ATANH
 cdef int LEAF, UNARY, BINARY, MANY, LIVE
 cdef long long NEVER
 cdef object PAIR
-cdef bint COMPILED, dead, paused
+cdef bint COMPILED, paused
 
 @cython.final
 cdef class Nodes:
@@ -112,6 +112,7 @@ cdef class Sweep:
     cdef long long at
     cdef long long nearest
     cdef Py_ssize_t waiting
+    cdef bint dead
     cdef Nodes leaves
     cdef Nodes visited
     cdef Nodes ring
@@ -124,7 +125,7 @@ cdef class Sweep:
 cdef Value _unary(int code, Value a)
 @cython.locals(y=double, xa=double, xb=double)
 cdef object _binary(int code, object a, object b)
-@cython.locals(n=Py_ssize_t, i=Py_ssize_t, xs="double *", operands=tuple, holed=list, y=double)
+@cython.locals(n=Py_ssize_t, i=Py_ssize_t, xs="double *", operands=tuple, holed=list, pure=bint, y=double)
 cdef Value _many(object row, tuple args)
 @cython.locals(xs="double *", i=Py_ssize_t)
 cdef tuple _floats(object numbers, Py_ssize_t n)
@@ -134,8 +135,8 @@ cdef object _number(object x)
 cdef double _required(object x, str what) except? -7.123e-307
 cdef double _computed(object row, object operands, object xs) except? -7.123e-307
 @cython.locals(p=double, xs="double *", n=long)
-cdef double _partial(Value node, Py_ssize_t by, list partials) except? -7.123e-307
-cdef double _asked(Value node, Py_ssize_t by, list partials) except? -7.123e-307
+cdef double _partial(Sweep sweep, Value node, Py_ssize_t by, list partials) except? -7.123e-307
+cdef double _asked(Sweep sweep, Value node, Py_ssize_t by, list partials) except? -7.123e-307
 
 cpdef tuple operands_of(Value node)
 cpdef tuple numbers_of(Value node)
@@ -182,14 +183,14 @@ cdef object _compare(object relation, Value value, object other)
 cdef inline object _recorded(object row, tuple args):
     for arg in args:
         if type(arg) is not float:
-            return _many(row, args) if type(arg) is Value else NotImplemented
+            return _many(row, args) if type(arg) is Value and row_has_arity(row, -1) else NotImplemented
     return NotImplemented
 
 cdef inline object called(object row, tuple args):
     cdef object a, b
     if len(args) == 1:
         a = args[0]
-        if type(a) is Value:
+        if type(a) is Value and row_has_gather(row, None):
             return _unary(row_code(row), a) if row_has_arity(row, 1) else NotImplemented
         if (type(a) is list or type(a) is tuple) and row_has_gather(row, tuple):
             return _recorded(row, tuple(a))

@@ -75,7 +75,6 @@ NOTHING: Any = None
 PAIR = rows.dot.gather
 LIVE = 1  # the state of a node that a derivative came to, or, where they are asked for, that depends on an input
 NEVER = -(1 << 62)  # a birth before all others
-dead = False  # whether the partial computed last was an integer 0: "this operand does not matter"
 
 
 @cython.no_gc  # nodes point backwards only, so that they are never part of a cycle
@@ -526,10 +525,12 @@ def _many(row: Primitive, args: tuple[Any, ...]) -> Value:
     numbers = new_numbers(n)
     xs = doubles(numbers)
     holed: Any = None  # the operands with None for plain numbers, if there are any
+    pure = True  # whether no operand is of a subclass
     for i in range(n):
         arg = args[i]
         if type(arg) is Value or isinstance(arg, Value):
             xs[i] = cast(Value, arg)._data
+            pure = pure and type(arg) is Value
         else:
             number = arg if type(arg) is float else _number(arg)
             if number is None:
@@ -539,7 +540,8 @@ def _many(row: Primitive, args: tuple[Any, ...]) -> Value:
                 holed = list(args)
             holed[i] = None
     operands = args if holed is None else tuple(holed)
-    untrack(operands)
+    if pure:  # nothing of it can be part of a cycle
+        untrack(operands)
     y = compute_many(row.code, xs, n)
     if not isfinite(y):
         y = _computed(row, operands, _floats(numbers, n))
@@ -591,28 +593,26 @@ def _computed(row: Primitive, operands: Any, xs: Any) -> float:
     return y if type(y) is float else _required(y, f"the result of {row}")
 
 
-def _partial(node: Value, by: int, partials: list[Any]) -> float:
+def _partial(sweep: Sweep, node: Value, by: int, partials: list[Any]) -> float:
     """The partial by operand ``by``; ``partials`` is where all are kept that a rule gives at once."""
-    global dead
     if node._shape == BINARY:
         p = partial2(node._code, by, node._data, node._xa, node._xb)
         if p == 0:
-            dead = dead2(node._code, by, node._data, node._xa, node._xb)
+            sweep.dead = dead2(node._code, by, node._data, node._xa, node._xb)
     elif node._shape == UNARY:
         p = partial1(node._code, node._data, node._xa)
         if p == 0:
-            dead = dead1(node._code, node._data, node._xa)
+            sweep.dead = dead1(node._code, node._data, node._xa)
     else:
         xs, n = doubles(node._b), len(node._a)
         p = partial_many(node._code, by, n, node._data, xs)
         if p == 0:
-            dead = dead_many(node._code, by, n, node._data, xs)
-    return p if isfinite(p) else _asked(node, by, partials)
+            sweep.dead = dead_many(node._code, by, n, node._data, xs)
+    return p if isfinite(p) else _asked(sweep, node, by, partials)
 
 
-def _asked(node: Value, by: int, partials: list[Any]) -> float:
+def _asked(sweep: Sweep, node: Value, by: int, partials: list[Any]) -> float:
     """The partial that the row itself gives, with an error that names the operation."""
-    global dead
     row = ROWS[node._code]
     try:
         if node._shape == BINARY:
@@ -625,7 +625,7 @@ def _asked(node: Value, by: int, partials: list[Any]) -> float:
             partial = partials[by]
     except ERRORS as error:
         raise explained(error, row, operands_of(node), numbers_of(node), by) from error
-    dead = type(partial) is int and partial == 0
+    sweep.dead = type(partial) is int and partial == 0
     return partial if type(partial) is float else _required(partial, f"a partial of {row}")
 
 
@@ -751,12 +751,13 @@ class Sweep:
     Leaves and what is in ``stop`` pass nothing on and are just listed: they find their place by their ``_index``.
     """
 
-    __slots__ = ("at", "births", "far", "known", "leaves", "nearest", "ring", "stop", "visited", "waiting")
+    __slots__ = ("at", "births", "dead", "far", "known", "leaves", "nearest", "ring", "stop", "visited", "waiting")
 
     def __init__(self, at: int, stop: Any) -> None:
-        self.stop = {node for node in stop if cast(Value, node)._shape != LEAF} or None
+        self.stop = {node for node in stop if isinstance(node, Value) and cast(Value, node)._shape != LEAF} or None
         self.leaves, self.visited, self.ring = Nodes(16), Nodes(64), Nodes(128)
         self.at = at  # the birth of the node that is visited; at first, of the youngest output
+        self.dead = False  # whether the partial computed last was an integer 0: "this operand does not matter"
         self.waiting = 0  # how many nodes are in the ring
         self.far: dict[int, list[Any]] = {}  # those beyond it, by birth: node, adjoint, whether it is live
         self.births: list[int] = []  # a heap of their births, negative so that the youngest comes first
@@ -874,8 +875,8 @@ def _pass_to(sweep: Sweep, node: Value, by: int, operand: Value, adjoint: float,
         return 0
     p = 0.0
     if live:
-        p = _partial(node, by, partials) if COMPILED else _asked(node, by, partials)
-        live = p != 0 or not dead
+        p = _partial(sweep, node, by, partials) if COMPILED else _asked(sweep, node, by, partials)
+        live = p != 0 or not sweep.dead
     return _reach(sweep, operand, adjoint * p, live)
 
 
@@ -899,10 +900,16 @@ def _restore(visited: Nodes) -> int:
 
 
 def _keep(leaves: Nodes) -> int:
-    """Add the leaves' adjoints to their gradients."""
+    """Add the leaves' adjoints to their gradients; a constant's begins anew.
+
+    A leaf is there twice, with a part of its adjoint each, if another sweep took its place meanwhile.
+    """
     for i in range(leaves.n):
         leaf = cast(Value, leaves.items[i])
-        leaf._grad = leaf._grad + leaves.numbers[i] if leaf._code == 0 and leaf._graded else leaves.numbers[i]
+        leaf._graded = leaf._graded and leaf._code == 0
+    for i in range(leaves.n):
+        leaf = cast(Value, leaves.items[i])
+        leaf._grad = leaf._grad + leaves.numbers[i] if leaf._graded else leaves.numbers[i]
         leaf._graded = True
     return 0
 

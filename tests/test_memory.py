@@ -366,3 +366,25 @@ def test_a_node_takes_at_most_96_bytes_compiled() -> None:
     if not autograd.__native__:
         pytest.skip("the interpreted engine runs: its nodes are Python objects")
     assert sys.getsizeof(Value(1.0)) <= 96
+
+
+@pytest.mark.parametrize("how", ["sum", "dot", "prod"])
+def test_a_users_tuple_of_parameters_is_no_leak(how: str) -> None:
+    """A cycle through a tuple that was the argument of a row is collected once its owner is dropped."""
+
+    class Parameter(Value):
+        owner: Any
+
+    class Model:
+        parameters: tuple[Parameter, ...]
+
+    model = Model()
+    model.parameters = tuple(Parameter(1.0) for _ in range(3))
+    for parameter in model.parameters:
+        parameter.owner = model
+    row: Any = getattr(am, how)
+    (row(model.parameters, model.parameters) if how == "dot" else row(model.parameters)).backward()
+    gone = weakref.ref(model)
+    del model, parameter
+    gc.collect()
+    assert gone() is None

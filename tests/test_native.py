@@ -254,10 +254,22 @@ def _compiled() -> None:
         unavailable("an interpreted row's call has no shortcuts")
 
 
+# rows as users may make them
+ODD = {
+    "gathers one": Primitive("p", lambda a: a * a, (lambda y, a: 2 * a,), gather=lambda a: (3 * a,)),
+    "gathers one from many": Primitive("p", lambda a: a * a, (lambda y, a: 2 * a,), gather=tuple),
+    "gathers two": Primitive("p", lambda a, b: a * b, (lambda y, a, b: b, lambda y, a, b: a), gather=tuple),
+    "pairs two": Primitive("p", lambda a, b: a * b, (lambda y, a, b: b, lambda y, a, b: a), gather=am.dot.gather),
+    "none": Primitive("p", lambda: 1.0, ()),
+    "any number": Primitive("p", lambda *xs: sum(xs), lambda y, *xs: [1] * len(xs)),
+    "three": Primitive("p", lambda a, b, c: a, (lambda *_: 1, lambda *_: 0, lambda *_: 0)),
+}
+
+
 @pytest.mark.usefixtures("_compiled")
-@pytest.mark.parametrize("name", sorted(BUILTIN))
+@pytest.mark.parametrize("name", [*sorted(BUILTIN), *ODD])
 def test_a_call_gives_what_it_gives_by_way_of_python(name: str) -> None:
-    row = TABLE[name]
+    row = ODD[name] if name in ODD else TABLE[name]
     for args in CALLS:
         assert outcome(row, *args) == outcome(functools.partial(Primitive.__call__, row), *args), args
     assert outcome(row, X, base=2) == outcome(functools.partial(Primitive.__call__, row), X, base=2)

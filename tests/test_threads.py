@@ -212,6 +212,38 @@ def test_rules_that_move_the_inputs_and_put_them_back_are_right_or_raise() -> No
     right_or_raises(lambda: gradients(out, [w, x]), [2.0, 10.0])
 
 
+def test_a_constant_whose_place_a_rule_takes_has_the_whole_gradient() -> None:
+    slope = gradients(Value(3.0) * 1.0, [Value(0.0)], create_graph=True)[0]  # a constant
+    assert slope.op is not None
+    taking = _sweeping("takes", lambda: gradients(slope * Value(1.0), [slope]))
+    out = slope * 2.0 + taking(slope) * 5.0
+    slope.grad = 100.0  # of an earlier sweep: a constant's gradient begins anew
+    out.backward()
+    assert slope.grad == 7.0
+
+
+def test_dead_branches_of_graphs_in_threads_do_not_disturb_each_other() -> None:
+    """What one sweep learns of its partial of 0 is not what another sweep just learned of its own."""
+
+    def work(i: int) -> int:
+        errors = 0
+        for _ in range(400):
+            x, y = Value(0.0), Value(2.0)
+            if i % 2:
+                out = am.where(x > 0, am.sqrt(x), y)  # the slope of sqrt at 0 does not exist, and is not asked for
+            else:
+                out = y
+                for _ in range(10):
+                    out = out * x * 1.5  # partials of 0 that do count
+            try:
+                out.backward()
+            except ZeroDivisionError:
+                errors += 1
+        return errors
+
+    assert in_threads(work) == [0] * THREADS
+
+
 def test_a_rule_that_sweeps_a_graph_of_its_own_is_right() -> None:
     def rule(_y: Any, x: Any) -> Any:
         inner = Value(x if isinstance(x, float) else x.data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ class BuildEngine(build_ext):  # type: ignore[misc]  # setuptools has no types
             # GCC would stop short of making the sweep one loop
             ext.extra_compile_args += ["-finline-limit=2000", "--param", "inline-unit-growth=300"]
             ext.extra_compile_args += ["--param", "large-function-growth=1000"]
+        # Cython copies the headers there and goes by their times, which say little of what is in them
+        shutil.rmtree(Path("build", "autograd"), ignore_errors=True)
         try:
             from Cython.Build import cythonize
 

@@ -272,9 +272,9 @@ static Py_ssize_t row_code_at, row_arity_at, row_gather_at; /* where a row has i
 #define ROW_SLOT(row, at) (*(PyObject **)((char *)(row) + (at)))
 static int row_code(PyObject *row) { return (int)PyLong_AsLong(ROW_SLOT(row, row_code_at)); }
 static int row_has_gather(PyObject *row, PyObject *gather) { return ROW_SLOT(row, row_gather_at) == gather; }
-static int row_has_arity(PyObject *row, int arity) {
+static int row_has_arity(PyObject *row, int arity) { /* -1: any number of arguments */
     PyObject *own = ROW_SLOT(row, row_arity_at);
-    return own != Py_None && PyLong_AsLong(own) == arity;
+    return arity == (own == Py_None ? -1 : (int)PyLong_AsLong(own));
 }
 
 static PyObject *row_call(PyObject *row, PyObject *args, PyObject *kwargs) {

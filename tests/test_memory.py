@@ -22,6 +22,8 @@ from autograd import Value, gradients, hvp, jvp, no_grad
 from autograd import math as am
 from autograd.primitives import Primitive
 
+pytestmark = pytest.mark.long  # without coverage's tracer, under which it takes minutes
+
 ROOT = Path(__file__).resolve().parents[1]
 LONG = 10_000_000 if autograd.__native__ else 1_000_000
 # In bytes.  Compiled, a small one shows any recursion; interpreted, it is CPython that bounds the recursion of its own

@@ -10,6 +10,8 @@ from autograd import Value
 from autograd.math import dot
 from nn import MLP, SGD, fit, hinge, predict
 
+pytestmark = pytest.mark.long  # without coverage's tracer, under which it takes minutes
+
 DATA = Path(__file__).parent / "data" / "moons"
 L2 = 1e-4
 

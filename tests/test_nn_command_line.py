@@ -88,6 +88,7 @@ def test_the_gates_are_learned_without_any_option(task: str, seed: str, tmp_path
         assert all(0.5 < float(row[f"{name} probability"]) <= 1 for name in targets)
 
 
+@pytest.mark.long
 def test_moons(tmp_path: Path, capsys: Captured):
     """With half of the neurons, for the time it takes."""
     assert main(["train", "moons", "-o", str(tmp_path), "--hidden", "8,8"]) == 0
@@ -120,6 +121,7 @@ def held_out_percent(out: str) -> float:
     return float(percent)
 
 
+@pytest.mark.long
 def test_iris(tmp_path: Path, capsys: Captured):
     pytest.importorskip("sklearn", reason=NEEDS_DATA)
     assert main(["train", "iris", "-o", str(tmp_path)]) == 0
@@ -130,6 +132,7 @@ def test_iris(tmp_path: Path, capsys: Captured):
     assert names(tmp_path) == {"model.json", "history.csv", "held_out.csv"} | PICTURES
 
 
+@pytest.mark.long
 def test_digits_after_two_of_the_eight_epochs(tmp_path: Path, capsys: Captured):
     """All eight take a minute or two and come to 96 % of the held-out quarter."""
     pytest.importorskip("sklearn", reason=NEEDS_DATA)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.long  # without coverage's tracer, under which it takes minutes
+
 nbformat = pytest.importorskip("nbformat", reason="needs Jupyter's tools: pip install 'glassgrad[notebooks]'")
 nbclient = pytest.importorskip("nbclient", reason="needs Jupyter's tools: pip install 'glassgrad[notebooks]'")
 pytest.importorskip("ipykernel", reason="needs Jupyter's tools: pip install 'glassgrad[notebooks]'")

@@ -8,6 +8,8 @@ import pytest
 from autograd import Value, gradients
 from nn import MLP, SGD, fit, mean_squared
 
+pytestmark = pytest.mark.long  # without coverage's tracer, under which it takes minutes
+
 X, Y = 5.0, 7.0
 
 

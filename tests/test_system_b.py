@@ -8,6 +8,8 @@ import pytest
 from autograd import Value, demo, gradients, primitive
 from autograd.checking import check_grads
 
+pytestmark = pytest.mark.long  # without coverage's tracer, under which it takes minutes
+
 # the table once more, typed apart from the demo's, in the order of the hand calculation
 PRINTED = """
 net_h1 .3775                out_h1 .593269992               out_h2 .596884378

@@ -7,6 +7,8 @@ import pytest
 
 from nn import MLP, SGD, compare_gradients, fit, half_squared
 
+pytestmark = pytest.mark.long  # without coverage's tracer, under which it takes minutes
+
 INPUTS, TARGETS = [0.05, 0.10], [0.01, 0.99]
 WEIGHTS = [0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55]
 BIASES = [0.35, 0.60]

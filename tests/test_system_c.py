@@ -13,6 +13,8 @@ import pytest
 from autograd import gradients
 from nn import GradientComparison, Network, Node, compare_gradients, half_squared
 
+pytestmark = pytest.mark.long  # without coverage's tracer, under which it takes minutes
+
 PAIRS = [(a, b) for a in (0, 1) for b in (0, 1)]
 TASKS: dict[str, Callable[[int, int], list[int]]] = {
     "mirror": lambda a, b: [a, b],

@@ -11,6 +11,8 @@ import pytest
 from nn import Network, half_squared, logistic_cross_entropy
 from nn.layers import uniform
 
+pytestmark = pytest.mark.long  # without coverage's tracer, under which it takes minutes
+
 XOR = [([0, 0], 0), ([0, 1], 1), ([1, 0], 1), ([1, 1], 0)]
 RATE, GOAL = 0.2, 0.005  # on the mean of (target - output)²
 

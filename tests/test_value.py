@@ -260,6 +260,7 @@ def test_backward_of_a_leaf() -> None:
 # ---- depth, memory, threads ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_million_chained_operations() -> None:
     x = Value(1.0, "x")
     out = chain(DEEP, x)

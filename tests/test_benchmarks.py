@@ -1,0 +1,111 @@
+"""The benchmarks measure what they say: every engine runs the same program to the same gradient.  No time is tested."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import autograd
+from tests.test_moons import TRACE
+
+pytestmark = pytest.mark.long  # without coverage's tracer, under which it takes minutes
+
+FOLDER = Path(__file__).parent / "benchmarks"
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(FOLDER)
+    import eager
+
+    return eager
+
+
+@pytest.fixture
+def training(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(FOLDER)
+    import training
+
+    return training
+
+
+def duals(steps: list[tuple[bool, int, int, int]]) -> float:
+    """The sum of the gradient of the random program, by forward mode: the slope in the direction of all ones."""
+    v = [(1 + i / 16, 1.0) for i in range(16)]
+    for add, k, i, j in steps:
+        (x, dx), (a, da), (b, db) = v[k], v[i], v[j]
+        v[k] = (x * 0.9 + a * 0.1, dx * 0.9 + da * 0.1) if add else (x - a * b * 0.01, dx - (da * b + a * db) * 0.01)
+    return math.fsum(dx for _, dx in v)
+
+
+@pytest.mark.parametrize("engine", ["glassgrad", "micrograd", "torch", "xad"])
+def test_the_random_program_has_the_gradient_that_forward_mode_gives(eager: ModuleType, engine: str) -> None:
+    if engine in eager.NEEDS:
+        pytest.importorskip(eager.NEEDS[engine], reason=f"{engine} is a peer of the benchmarks only")
+    steps = eager.plan(600)
+    assert eager.one_round(engine, steps)["check"] == pytest.approx(duals(steps), rel=1e-12)
+
+
+def test_a_gpt_step_is_the_same_on_a_plain_node(training: ModuleType) -> None:
+    """Loss and gradient of the notebook's own cells, on the first step and on the next, after one of Adam's."""
+    ours, theirs = training.gpt_on_glassgrad(), training.gpt_on_slots()
+    for _ in range(2):
+        assert next(ours) == pytest.approx(next(theirs), rel=1e-9)
+
+
+def test_the_gpt_is_the_one_of_4192_parameters(training: ModuleType) -> None:
+    seen: list[Any] = []
+
+    class Counted(autograd.Value):
+        def __init__(self, data: Any) -> None:
+            super().__init__(data)
+            seen.append(self)
+
+    next(training.gpt(Counted))
+    assert len(seen) == 4192
+
+
+@pytest.mark.parametrize("engine", ["glassgrad", "micrograd"])
+def test_a_step_on_the_moons_begins_where_the_recorded_run_does(training: ModuleType, engine: str) -> None:
+    if engine == "micrograd":
+        pytest.importorskip("micrograd", reason="micrograd is a peer of the benchmarks only")
+    steps = training.PROGRAMS[f"moons {engine}"]()
+    first, then = next(steps), next(steps)
+    assert first[0] == pytest.approx(TRACE[0]["loss"], abs=1e-9)
+    assert then[0] < first[0]
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "told"),
+    [
+        (
+            "eager.py",
+            ["--sizes", "300", "600", "--engines", "glassgrad", "interpreted", "floats"],
+            "time per operation at 600",
+        ),
+        ("training.py", ["--programs", "gpt"], "| gpt | slots-only node |"),
+    ],
+)
+def test_the_command_prints_a_table(script: str, arguments: list[str], told: str) -> None:
+    command = [sys.executable, str(FOLDER / script), "--repeat", "1", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert told in done.stdout
+    head, rule, *rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in (head, rule, *rows)}) == 1
+
+
+def test_engines_that_disagree_are_noticed(eager: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(_script: str, engine: str, *_: Any, **__: Any) -> dict[str, float]:
+        return {"forward": 1.0, "backward": 1.0, "free": 1.0, "check": 1.0 + (engine == "interpreted")}
+
+    monkeypatch.setattr(eager, "in_own_process", wrong)
+    monkeypatch.setattr(sys, "argv", ["eager.py", "--sizes", "300", "--engines", "glassgrad", "interpreted"])
+    with pytest.raises(SystemExit, match="disagree on the gradient"):
+        eager.main()

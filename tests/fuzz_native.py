@@ -34,8 +34,8 @@ SLABS = "#if defined(__linux__) && !defined(Py_GIL_DISABLED)"
 BATCH, LIVES = 20, 4  # in a round
 
 
-def sanitized(folder: Path) -> None:
-    """Build the engine in ``folder`` with sanitisers, and nodes from Python's allocator."""
+def sanitized(folder: Path, fault: tuple[str, str] = ("", "")) -> None:
+    """Build the engine in ``folder`` with sanitisers, nodes from Python's allocator, and a fault planted in slab.h."""
     shutil.copytree(ROOT / "autograd", folder / "autograd", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     for name in ("nn", "pyproject.toml", "README.md", "LICENSE"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
@@ -44,14 +44,16 @@ def sanitized(folder: Path) -> None:
     text = header.read_text()
     if "__SANITIZE_ADDRESS__" not in text:
         assert SLABS in text, "slab.h has another condition now"
-        header.write_text(text.replace(SLABS, f"{SLABS} && !defined(__SANITIZE_ADDRESS__)"))
+        text = text.replace(SLABS, f"{SLABS} && !defined(__SANITIZE_ADDRESS__)")
+    assert fault[0] in text
+    header.write_text(text.replace(*fault))
     compiler = folder / "cc"
     cc = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
     compiler.write_text(f'#!/bin/sh\nexec {cc} "$@" {SANITIZERS}\n')  # the last options count
     compiler.chmod(0o755)
     code = "from setuptools import setup; import sys; sys.argv = ['', '-q', 'build_ext', '--inplace']; setup()"
     environment = {**os.environ, "CC": str(compiler), "GLASSGRAD_NATIVE": "require"}
-    subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, check=True, capture_output=True)
     (built,) = (folder / "autograd").glob("value.*.so")
     assert b"__asan_report" in built.read_bytes(), "the engine was built without the sanitisers"
 

@@ -246,6 +246,7 @@ def _draw(args: argparse.Namespace) -> int:
 
 def _demo(args: argparse.Namespace) -> int:
     from . import demo
+    from .native.choice import why_interpreted
     from .view import draw
 
     nodes = demo.recorded()
@@ -258,6 +259,7 @@ def _demo(args: argparse.Namespace) -> int:
     _save(graph, args.output)
     if not args.json:
         print(f"\n{args.output}: {graph.nodes:,} nodes, {graph.edges:,} edges")
+        print(f"engine: interpreted ({why_interpreted})" if why_interpreted else "engine: compiled")
     if not result["passed"]:
         _complain("a number is wrong, or a gradient was not confirmed: see the tables")
     return 0 if result["passed"] else 1

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autograd import __main__ as command_line
-from autograd import __version__, demo, expression, primitive
+from autograd import __native__, __version__, demo, expression, primitive
 from autograd.__main__ import main
 from autograd.math import cos
 from autograd.primitives import TABLE
@@ -233,6 +233,8 @@ def test_demo(capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert re.search(r"E before the step +0\.298371109 +\.298371109 +agrees", out)
     assert re.search(r"E after the step +0\.291027774 +\.291027924 +differs: see below", out)
     assert "breaks the chain rule" in out
+    engine = out.splitlines()[-1]
+    assert engine == "engine: compiled" if __native__ else re.fullmatch(r"engine: interpreted \(.+\)", engine)
     svg = (tmp_path / "demo.svg").read_text(encoding="utf-8")
     for shown in ["w1", "w8", "net_h1", "out_o2", "E", "0.29837", "0.082167"]:
         assert re.search(f">\\s*{re.escape(shown)}<", svg), shown

@@ -16,8 +16,9 @@ import warnings
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
-SOURCES = ("primitives.py", "value.py", "value.pxd", "native/rules.h", "native/slab.h")
+SOURCES = ("primitives.py", "value.py", "value.pxd", "native/rules.h", "native/slab.h", "native/build.py")
 MARK = b"glassgrad sources "
+why_interpreted = ""  # empty where the compiled engine runs
 
 
 def fingerprint(package: Path = PACKAGE) -> bytes:
@@ -36,10 +37,11 @@ def compiled_file(package: Path = PACKAGE) -> Path | None:
 
 def engine() -> bool:
     """Import the engine as ``autograd.value`` and return whether it is the compiled one."""
+    global why_interpreted
     wish = os.environ.get("GLASSGRAD_NATIVE", "")
     if wish not in ("", "require", "off"):
         raise ImportError(f"GLASSGRAD_NATIVE is {wish!r}: it can be 'require' or 'off', or not be set")
-    reason = ""
+    reason = "GLASSGRAD_NATIVE is off"
     if wish != "off":
         file = compiled_file()
         if file is None:
@@ -53,6 +55,7 @@ def engine() -> bool:
             return True
     if wish == "require":
         raise ImportError(f"GLASSGRAD_NATIVE=require, but the compiled engine cannot run: {reason}")
+    why_interpreted = reason
     _interpreted()
     return False
 

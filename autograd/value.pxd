@@ -78,7 +78,7 @@ cdef inline void free(void *items) noexcept:
 cdef int ADD, SUB, MUL, DIV, MOD, NEG, POS, POW, FLOORDIV, ABS, SIGN, RELU, SIGMOID, EXP, EXP2, EXPM1, SOFTPLUS
 cdef int LOG, LOG2, LOG10, LOG1P, SQRT, CBRT, ERF, ERFC, SIN, COS, TAN, ASIN, ACOS, ATAN, SINH, COSH, TANH
 cdef int ASINH, ACOSH, ATANH
-cdef int LEAF, UNARY, BINARY, MANY, LIVE
+cdef int LEAF, UNARY, BINARY, MANY, LIVE, SPARE
 cdef long long NEVER
 cdef object PAIR
 cdef bint COMPILED, paused

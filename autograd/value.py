@@ -74,6 +74,7 @@ MANY = 3  # a tuple in _a, their numbers in _b
 NOTHING: Any = None
 PAIR = rows.dot.gather
 LIVE = 1  # the state of a node that a derivative came to, or, where they are asked for, that depends on an input
+SPARE = 1024 if COMPILED else 128  # ages that a sweep's ring takes in however few wait: it passes over the empty places
 NEVER = -(1 << 62)  # a birth before all others
 
 
@@ -782,7 +783,7 @@ def _reach(sweep: Sweep, node: Value, term: float, live: bool) -> int:
         return 0
     ring, age = sweep.ring, sweep.at - node._birth
     if age >= ring.room:
-        if age >= 1024 + 16 * (sweep.waiting + len(sweep.births)):
+        if age >= SPARE + 16 * (sweep.waiting + len(sweep.births)):
             return _defer(sweep, node, term, live)
         ring = _widened(sweep, age)
     slot = node._birth & (ring.room - 1)

@@ -39,6 +39,7 @@ LIMITS = {
     "torch": 200_000,
     "hips": 200_000,
     "xad": 1_000_000,
+    "interpreted": 1_000_000,
 }
 ROUNDS = {"micrograd": 1, "micrograd, collector off": 2, "torch": 2, "hips": 1, "interpreted": 2}
 

@@ -33,7 +33,7 @@ ENGINES = {
 }
 STEPS = {"glassgrad": 20, "interpreted": 3, "micrograd": 5, "micrograd, collector off": 3, "slots-only node": 5}
 MOONS = Path(ROOT, "tests", "data", "moons")
-Told = tuple[float, float]  # what all engines must agree on: the loss, and the sum of the gradient's absolute values
+Step = tuple[float, list[Any]]  # the loss, and the parameters with their gradients
 
 
 def moons_rows(name: str) -> list[dict[str, float]]:
@@ -41,7 +41,7 @@ def moons_rows(name: str) -> list[dict[str, float]]:
         return [{key: float(cell) for key, cell in row.items()} for row in csv.DictReader(file)]
 
 
-def moons_on_glassgrad() -> Iterator[Told]:
+def moons_on_glassgrad() -> Iterator[Step]:
     sys.path.insert(0, str(ROOT))
     from autograd.math import dot
     from nn import MLP, SGD, hinge
@@ -55,12 +55,11 @@ def moons_on_glassgrad() -> Iterator[Told]:
         loss = sum(losses) / len(losses) + 1e-4 * dot(parameters, parameters)
         optimizer.zero_grad()
         loss.backward()
-        told = loss.data, math.fsum(abs(p.grad) for p in parameters)
         optimizer.step()
-        yield told
+        yield loss.data, parameters
 
 
-def moons_on_micrograd() -> Iterator[Told]:
+def moons_on_micrograd() -> Iterator[Step]:
     from micrograd.engine import Value
     from micrograd.nn import MLP
 
@@ -73,13 +72,12 @@ def moons_on_micrograd() -> Iterator[Told]:
         loss = sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in parameters)
         model.zero_grad()
         loss.backward()
-        told = loss.data, math.fsum(abs(p.grad) for p in parameters)
         for p in parameters:
             p.data -= 0.1 * p.grad
-        yield told
+        yield loss.data, parameters
 
 
-def gpt(value: Any) -> Iterator[Told]:
+def gpt(value: Any) -> Iterator[Step]:
     """The notebook's own cells, up to the one that defines a step, on this engine's class."""
     notebook = json.loads(Path(ROOT, "notebooks", "gpt.ipynb").read_text(encoding="utf-8"))
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
@@ -91,24 +89,29 @@ def gpt(value: Any) -> Iterator[Told]:
     step = 0
     while True:
         step += 1
-        loss = names["learn"]("elephant", step, rate=0.01)
-        yield loss, math.fsum(abs(p.grad) for p in names["parameters"])
+        yield names["learn"]("elephant", step, rate=0.01), names["parameters"]
 
 
-def gpt_on_glassgrad() -> Iterator[Told]:
+def told(step: Step) -> dict[str, float]:
+    """What all engines must agree on."""
+    loss, parameters = step
+    return {"loss": loss, "gradient": math.fsum(abs(p.grad) for p in parameters)}
+
+
+def gpt_on_glassgrad() -> Iterator[Step]:
     sys.path.insert(0, str(ROOT))
     from autograd import Value
 
     return gpt(Value)
 
 
-def gpt_on_slots() -> Iterator[Told]:
+def gpt_on_slots() -> Iterator[Step]:
     from slots import Node
 
     return gpt(Node)
 
 
-PROGRAMS: dict[str, Callable[[], Iterator[Told]]] = {
+PROGRAMS: dict[str, Callable[[], Iterator[Step]]] = {
     "moons glassgrad": moons_on_glassgrad,
     "moons interpreted": moons_on_glassgrad,
     "moons micrograd": moons_on_micrograd,
@@ -119,17 +122,17 @@ PROGRAMS: dict[str, Callable[[], Iterator[Told]]] = {
 
 
 def measure(engine: str, program: str) -> dict[str, float]:
-    """The median seconds of some steps after the first, and what that told."""
+    """The median seconds of some steps after the first, and what the first told."""
     if engine.endswith("collector off"):
         gc.disable()
     steps = PROGRAMS[f"{program} {engine.removesuffix(', collector off')}"]()
-    first = next(steps)
+    first = told(next(steps))
     seconds = []
     for _ in range(STEPS.get(engine, 3)):
         start = time.perf_counter()
         next(steps)
         seconds.append(time.perf_counter() - start)
-    return {"seconds": statistics.median(seconds), "loss": first[0], "gradient": first[1]}
+    return first | {"seconds": statistics.median(seconds)}
 
 
 def main() -> None:
@@ -152,9 +155,9 @@ def main() -> None:
             for engine, results in runs.items():
                 results.append(in_own_process(__file__, engine, program))
         for key in ("loss", "gradient"):
-            told = [results[0][key] for results in runs.values()]
-            if not all(math.isclose(x, told[0], rel_tol=1e-9) for x in told):
-                sys.exit(f"{program}: the engines disagree on the {key}: {told}")
+            all_told = [results[0][key] for results in runs.values()]
+            if not all(math.isclose(x, all_told[0], rel_tol=1e-9) for x in all_told):
+                sys.exit(f"{program}: the engines disagree on the {key}: {all_told}")
         ours = statistics.median(run["seconds"] for run in runs["glassgrad"])
         for engine, results in runs.items():
             seconds = statistics.median(run["seconds"] for run in results)

@@ -78,7 +78,7 @@ cdef inline void free(void *items) noexcept:
 cdef int ADD, SUB, MUL, DIV, MOD, NEG, POS, POW, FLOORDIV, ABS, SIGN, RELU, SIGMOID, EXP, EXP2, EXPM1, SOFTPLUS
 cdef int LOG, LOG2, LOG10, LOG1P, SQRT, CBRT, ERF, ERFC, SIN, COS, TAN, ASIN, ACOS, ATAN, SINH, COSH, TANH
 cdef int ASINH, ACOSH, ATANH
-cdef int LEAF, UNARY, BINARY, MANY, LIVE, SPARE
+cdef int LEAF, UNARY, BINARY, MANY, LIST, KEEP, LIVE, SPARE
 cdef long long NEVER
 cdef object PAIR
 cdef bint COMPILED, paused
@@ -140,7 +140,7 @@ cdef double _asked(Sweep sweep, Value node, Py_ssize_t by, list partials) except
 
 cpdef tuple operands_of(Value node)
 cpdef tuple numbers_of(Value node)
-cdef int _push(Nodes nodes, Value node, double number, char state) except -1
+cdef int _push(Nodes nodes, Value node, double number) except -1
 @cython.locals(place=Py_ssize_t)
 cdef Py_ssize_t _place_of(Nodes nodes, Value node) noexcept
 @cython.locals(place=Py_ssize_t)
@@ -153,14 +153,14 @@ cdef int _defer(Sweep sweep, Value node, double term, bint live) except -1
 cdef Nodes _widened(Sweep sweep, long long age)
 cdef int _draw_near(Sweep sweep) except -1
 @cython.locals(slot=Py_ssize_t, ring=Nodes, node=p_void, adjoint=double, live=bint)
-cdef int _visit_all(Sweep sweep, bint keep) except -1
-cdef int _visit(Sweep sweep, Value node, double adjoint, bint keep) except -1
+cdef int _visit_all(Sweep sweep, int do) except -1
+cdef int _visit(Sweep sweep, Value node, double adjoint, int do) except -1
 @cython.locals(operands=tuple, partials=list, by=Py_ssize_t)
 cdef int _pass_on(Sweep sweep, Value node, double adjoint, bint live) except -1
 @cython.locals(p=double)
 cdef int _pass_to(Sweep sweep, Value node, Py_ssize_t by, Value operand, double adjoint, bint live, list partials) except -1
-@cython.locals(i=Py_ssize_t, node=Value)
-cdef int _restore(Nodes visited) except -1
+@cython.locals(i=Py_ssize_t, node=Value, visited=Nodes)
+cdef int _restore(Value output, Sweep sweep) except -1
 @cython.locals(i=Py_ssize_t, leaf=Value)
 cdef int _keep(Nodes leaves) except -1
 @cython.locals(sweep=Sweep, known=Nodes, place=Py_ssize_t, node=Value, wanted=set, places=dict)

@@ -73,6 +73,7 @@ MANY = 3  # a tuple in _a, their numbers in _b
 
 NOTHING: Any = None
 PAIR = rows.dot.gather
+LIST, KEEP = 1, 2  # what a sweep does with the nodes that it visits
 LIVE = 1  # the state of a node that a derivative came to, or, where they are asked for, that depends on an input
 SPARE = 1024 if COMPILED else 128  # ages that a sweep's ring takes in however few wait: it passes over the empty places
 NEVER = -(1 << 62)  # a birth before all others
@@ -183,9 +184,9 @@ class Value:
         sweep = Sweep(self._birth, ())
         _reach(sweep, self, _required(grad, "backward"), True)
         try:
-            _visit_all(sweep, True)
+            _visit_all(sweep, KEEP)
         except BaseException:
-            _restore(sweep.visited)
+            _restore(self, sweep)
             raise
         _keep(sweep.leaves)
 
@@ -717,12 +718,11 @@ class Nodes:
         free(self.items)
 
 
-def _push(nodes: Nodes, node: Value, number: float, state: int) -> int:
+def _push(nodes: Nodes, node: Value, number: float) -> int:
     if nodes.n == nodes.room:
         make_room(nodes, 2 * nodes.room)
     nodes.items[nodes.n] = cast(p_void, node)
     nodes.numbers[nodes.n] = number
-    nodes.states[nodes.n] = state
     nodes.n += 1
     return 0
 
@@ -738,7 +738,7 @@ def _place(nodes: Nodes, node: Value) -> int:
     place = _place_of(nodes, node)
     if place < 0:
         place = node._index = nodes.n
-        _push(nodes, node, 0.0, 0)
+        _push(nodes, node, 0.0)
     return place
 
 
@@ -834,8 +834,12 @@ def _draw_near(sweep: Sweep) -> int:
     return 0
 
 
-def _visit_all(sweep: Sweep, keep: bool) -> int:
-    """Visit the nodes that wait, until none is left; see ``_visit`` for ``keep``."""
+def _visit_all(sweep: Sweep, do: int) -> int:
+    """Visit the nodes that wait, until none is left.
+
+    What to do with them, beside passing on what they were passed: LIST them in ``visited``; or KEEP their adjoints as
+    their gradients, and list those that had one, with it.
+    """
     while sweep.waiting or sweep.nearest != NEVER:
         if sweep.waiting:
             sweep.at = next_birth(sweep.ring.items, sweep.at, sweep.ring.room)
@@ -848,7 +852,7 @@ def _visit_all(sweep: Sweep, keep: bool) -> int:
         node, adjoint, live = ring.items[slot], ring.numbers[slot], ring.states[slot] == LIVE
         ring.items[slot], ring.numbers[slot], ring.states[slot] = NULL, 0.0, 0
         sweep.waiting -= 1
-        _visit(sweep, cast(Value, node), adjoint, keep)
+        _visit(sweep, cast(Value, node), adjoint, do)
         _pass_on(sweep, cast(Value, node), adjoint, live)
     return 0
 
@@ -881,22 +885,30 @@ def _pass_to(sweep: Sweep, node: Value, by: int, operand: Value, adjoint: float,
     return _reach(sweep, operand, adjoint * p, live)
 
 
-def _visit(sweep: Sweep, node: Value, adjoint: float, keep: bool) -> int:
-    """List the node as visited; ``keep`` makes its adjoint its gradient, and the list keeps the one it had."""
+def _visit(sweep: Sweep, node: Value, adjoint: float, do: int) -> int:
     if COMPILED:
         prefetch_older(node)
-    _push(sweep.visited, node, node._grad, node._graded)
-    if keep:
+    if do == KEEP:
+        if node._graded:
+            _push(sweep.visited, node, node._grad)
         node._grad = adjoint
         node._graded = True
+    elif do == LIST:
+        _push(sweep.visited, node, 0.0)
     return 0
 
 
-def _restore(visited: Nodes) -> int:
-    """Give the nodes that were visited the gradients back that they had."""
+def _restore(output: Value, sweep: Sweep) -> int:
+    """Give the nodes that a sweep from ``output`` has visited the gradients back that they had, or none."""
+    for node in topological(output):
+        if node._shape != LEAF and node._birth >= sweep.at:
+            node._grad = 0.0
+            node._graded = False
+    visited = sweep.visited
     for i in range(visited.n):
         node = cast(Value, visited.items[i])
-        node._grad, node._graded = visited.numbers[i], visited.states[i]
+        node._grad = visited.numbers[i]
+        node._graded = True
     return 0
 
 
@@ -923,7 +935,7 @@ def topological(*outputs: Value, stop: Iterable[Value] = ()) -> list[Value]:
     sweep = Sweep(_youngest(outputs), stop)
     for node in outputs:
         _reach(sweep, node, 0.0, False)
-    _visit_all(sweep, False)
+    _visit_all(sweep, LIST)
     leaves, visited = sweep.leaves, sweep.visited
     # a leaf is there twice if another thread swept it too, so that it did not find its place
     order = list(dict.fromkeys([cast(Value, leaves.items[i]) for i in range(leaves.n)]))
@@ -959,7 +971,7 @@ def sweep_floats(nodes: list[Value], seeds: dict[Value, float], inputs: list[Val
     for node, seed in seeds.items():
         if _is_active(known, node):
             _reach(sweep, node, seed, True)
-    _visit_all(sweep, False)
+    _visit_all(sweep, 0)
     if known.n != len(nodes):  # one did not find its place and got another
         raise RuntimeError(MEANWHILE)
     return [known.numbers[places[node]] if node in places else 0.0 for node in inputs]

@@ -3,7 +3,7 @@
    A graph of a million nodes is swept at the speed of memory.  Nodes that are made one after another lie one after
    another here, and a slab costs one page fault and one entry of the address cache in place of 512.  A slab whose
    nodes are all gone starts anew from its first block, so that the next graph is in order too; up to SLABS_KEPT empty
-   slabs are kept, the others go back to the system.  Guarded by the GIL; where there is none, or no mmap, Python's
+   slabs are kept, the others (up to SLABS_SPARE) are the system's to take as soon as it needs memory.  Guarded by the GIL; where there is none, or no mmap, Python's
    own allocator does. */
 
 #include <stddef.h>
@@ -15,6 +15,7 @@
 
 #define SLAB_SIZE ((size_t)1 << 21)
 #define SLABS_KEPT 16
+#define SLABS_SPARE 1024
 
 typedef struct slab {
     struct slab *next, *previous; /* in the list of slabs with room, or (next only) of empty ones */
@@ -27,6 +28,8 @@ typedef struct slab {
 static slab *slab_current = NULL, *slab_with_room = NULL, *slab_empty = NULL;
 static size_t slab_block = 0;
 static int slab_kept = 0;
+static slab *slab_spares[SLABS_SPARE]; /* nothing in them can be relied upon */
+static int slab_spare = 0;
 
 static void slab_restart(slab *s) {
     s->returned = NULL;
@@ -78,6 +81,10 @@ static slab *slab_next(void) {
     } else if ((s = slab_empty) != NULL) {
         slab_empty = s->next;
         slab_kept--;
+    } else if (slab_spare) {
+        s = slab_spares[--slab_spare];
+        slab_restart(s);
+        s->listed = 0;
     } else if ((s = slab_new()) == NULL) {
         return NULL;
     }
@@ -114,6 +121,10 @@ static void slab_free(void *block) {
             s->next = slab_empty;
             slab_empty = s;
             slab_kept++;
+#ifdef MADV_FREE
+        } else if (slab_spare < SLABS_SPARE && madvise(s, SLAB_SIZE, MADV_FREE) == 0) {
+            slab_spares[slab_spare++] = s;
+#endif
         } else {
             munmap(s, SLAB_SIZE);
         }

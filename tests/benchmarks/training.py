@@ -31,7 +31,7 @@ ENGINES = {
     "moons": ["glassgrad", "interpreted", "micrograd", "micrograd, collector off"],
     "gpt": ["glassgrad", "interpreted", "slots-only node", "slots-only node, collector off"],
 }
-STEPS = {"glassgrad": 20, "interpreted": 3, "micrograd": 5, "micrograd, collector off": 3, "slots-only node": 5}
+STEPS = {"glassgrad": 100, "interpreted": 3, "micrograd": 5, "micrograd, collector off": 3, "slots-only node": 5}
 MOONS = Path(ROOT, "tests", "data", "moons")
 Step = tuple[float, list[Any]]  # the loss, and the parameters with their gradients
 
@@ -50,13 +50,17 @@ def moons_on_glassgrad() -> Iterator[Step]:
     model = MLP(2, [16, 16, 1], activation="relu", seed=1337)
     parameters = model.parameters()
     optimizer = SGD(parameters, 0.1)
-    while True:
+
+    def learn() -> float:
         losses = [hinge(model(point), label) for point, label in points]
         loss = sum(losses) / len(losses) + 1e-4 * dot(parameters, parameters)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        yield loss.data, parameters
+        return float(loss.data)
+
+    while True:
+        yield learn(), parameters
 
 
 def moons_on_micrograd() -> Iterator[Step]:
@@ -67,14 +71,18 @@ def moons_on_micrograd() -> Iterator[Step]:
     random.seed(1337)
     model = MLP(2, [16, 16, 1])
     parameters = model.parameters()
-    while True:
+
+    def learn() -> float:
         losses = [(1 - label * model(point)).relu() for point, label in points]
         loss = sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in parameters)
         model.zero_grad()
         loss.backward()
         for p in parameters:
             p.data -= 0.1 * p.grad
-        yield loss.data, parameters
+        return float(loss.data)
+
+    while True:
+        yield learn(), parameters
 
 
 def gpt(value: Any) -> Iterator[Step]:

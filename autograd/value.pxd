@@ -3,7 +3,8 @@
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.object cimport PyTypeObject
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_DECREF
 from libc.math cimport isfinite
 from libc.string cimport memcpy, memset
 
@@ -23,6 +24,8 @@ cdef class Value:
     cdef object __weakref__
 
 cdef extern from *:
+    int PyContextVar_Get(object variable, PyObject *otherwise, PyObject **value) except -1
+    int check_signals "PyErr_CheckSignals"() except -1
     void untrack "PyObject_GC_UnTrack"(object item) noexcept
 
 cdef extern from "native/slab.h":
@@ -66,6 +69,13 @@ cdef inline double *doubles(object numbers) noexcept:
 cdef inline void prefetch_older(Value node) noexcept:
     slab_prefetch(<char *> <void *> node - 4096)  # what is due soon mostly lies at lower addresses
 
+cdef inline bint is_on(object variable) except -1:
+    cdef PyObject *value
+    PyContextVar_Get(variable, NULL, &value)
+    on = <object> value
+    Py_DECREF(on)  # what was got is a reference of its own
+    return True if on is True else bool(on)
+
 cdef inline void use_slabs(object type, object unset) noexcept:
     slab_install(<PyTypeObject *> type, "", "Value(data, label='')")
 
@@ -78,10 +88,11 @@ cdef inline void free(void *items) noexcept:
 cdef int ADD, SUB, MUL, DIV, MOD, NEG, POS, POW, FLOORDIV, ABS, SIGN, RELU, SIGMOID, EXP, EXP2, EXPM1, SOFTPLUS
 cdef int LOG, LOG2, LOG10, LOG1P, SQRT, CBRT, ERF, ERFC, SIN, COS, TAN, ASIN, ACOS, ATAN, SINH, COSH, TANH
 cdef int ASINH, ACOSH, ATANH
-cdef int LEAF, UNARY, BINARY, MANY, LIST, KEEP, LIVE, SPARE
+cdef int LEAF, UNARY, BINARY, MANY, UNSET, LIST, KEEP, LIVE, SPARE
 cdef long long NEVER
 cdef object PAIR
 cdef bint COMPILED, paused
+cdef object _recording
 
 @cython.final
 cdef class Nodes:
@@ -158,7 +169,9 @@ cdef int _visit(Sweep sweep, Value node, double adjoint, int do) except -1
 @cython.locals(operands=tuple, partials=list, by=Py_ssize_t)
 cdef int _pass_on(Sweep sweep, Value node, double adjoint, bint live) except -1
 @cython.locals(p=double)
-cdef int _pass_to(Sweep sweep, Value node, Py_ssize_t by, Value operand, double adjoint, bint live, list partials) except -1
+cdef int _pass_to(
+    Sweep sweep, Value node, Py_ssize_t by, Value operand, double adjoint, bint live, list partials
+) except -1
 @cython.locals(i=Py_ssize_t, node=Value, visited=Nodes)
 cdef int _restore(Value output, Sweep sweep) except -1
 @cython.locals(i=Py_ssize_t, leaf=Value)

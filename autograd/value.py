@@ -30,6 +30,7 @@ if not cython.compiled:  # in C, all these come from value.pxd
 
     from .native.interpreted import (
         born,
+        check_signals,
         compute1,
         compute2,
         compute_many,
@@ -38,6 +39,7 @@ if not cython.compiled:  # in C, all these come from value.pxd
         dead_many,
         doubles,
         free,
+        is_on,
         make_room,
         new_node,
         new_numbers,
@@ -70,6 +72,7 @@ LEAF = 0  # none
 UNARY = 1  # one in _a, its number in _xa
 BINARY = 2  # two in _a and _b, their numbers in _xa and _xb
 MANY = 3  # a tuple in _a, their numbers in _b
+UNSET = 4  # its __init__ did not run; interpreted, such a node has no fields at all
 
 NOTHING: Any = None
 PAIR = rows.dot.gather
@@ -79,7 +82,7 @@ SPARE = 1024 if COMPILED else 128  # ages that a sweep's ring takes in however f
 NEVER = -(1 << 62)  # a birth before all others
 
 
-@cython.no_gc  # nodes point backwards only, so that they are never part of a cycle
+@cython.no_gc  # nodes point backwards only: they are part of no cycle, unless a subclass's leaf refers to its results
 @cython.cclass
 class Value:
     """A real number that records what is computed from it.
@@ -95,6 +98,9 @@ class Value:
     (-4.0, -2.0, 2.0)
 
     Raises TypeError for anything that is not a real number, and OverflowError for an integer too large for a float.
+
+    The collector does not look into nodes: a leaf of a subclass that keeps a result of itself as an attribute
+    (``p.squared = p * p``) is never freed; keep its ``.data``, or ``detach`` it.
     """
 
     __slots__ = (
@@ -118,7 +124,7 @@ class Value:
     @property
     def data(self) -> float:
         """The number.  It can be set on a leaf; an intermediate node's is what its operation gave."""
-        if self._label is None:
+        if self._shape == UNSET:
             unset(self)
         return self._data
 
@@ -181,6 +187,8 @@ class Value:
         does not change them.  Takes time linear in the number of operations, at any depth.  If a derivative does not
         exist (sqrt at 0), raises ZeroDivisionError, ValueError or OverflowError and leaves every ``.grad`` as it was.
         """
+        if self._shape == UNSET:
+            unset(self)
         sweep = Sweep(self._birth, ())
         _reach(sweep, self, _required(grad, "backward"), True)
         try:
@@ -457,6 +465,8 @@ def _required(x: Any, what: str) -> float:
 
 
 def _compare(relation: Callable[[Any, Any], Any], value: Value, other: Any) -> bool:
+    if value._shape == UNSET:
+        unset(value)
     if isinstance(other, Value):
         other = other.data
     elif not is_real(other):
@@ -465,7 +475,7 @@ def _compare(relation: Callable[[Any, Any], Any], value: Value, other: Any) -> b
 
 
 def unset(value: Value, name: str = "data") -> NoReturn:
-    """Raise the AttributeError of a Value whose ``__init__`` never ran (compiled: nan for data, None for label)."""
+    """Raise the AttributeError of a Value whose ``__init__`` never ran."""
     if name in Value.__slots__ or name in ("data", "grad", "label"):
         message = f"this {type(value).__name__} was not initialised: call super().__init__(data)"
         raise AttributeError(message, name="data")  # or Python would guess at another name
@@ -494,6 +504,8 @@ def _apply(row: Primitive, args: tuple[Any, ...]) -> Value:
 
 
 def _unary(code: int, a: Value) -> Value:
+    if COMPILED and a._shape == UNSET:
+        unset(a)
     y = compute1(code, a._data)
     if not isfinite(y):
         y = _computed(ROWS[code], (a,), (a._data,))
@@ -503,6 +515,8 @@ def _unary(code: int, a: Value) -> Value:
 def _binary(code: int, a: Any, b: Any) -> Any:
     """The node of an operator, or NotImplemented if an operand is not a real number."""
     if type(a) is Value or isinstance(a, Value):
+        if COMPILED and cast(Value, a)._shape == UNSET:
+            unset(a)
         xa = cast(Value, a)._data
     else:
         number = a if type(a) is float else _number(a)
@@ -510,6 +524,8 @@ def _binary(code: int, a: Any, b: Any) -> Any:
             return NotImplemented
         a, xa = None, number
     if type(b) is Value or isinstance(b, Value):
+        if COMPILED and cast(Value, b)._shape == UNSET:
+            unset(b)
         xb = cast(Value, b)._data
     else:
         number = b if type(b) is float else _number(b)
@@ -531,6 +547,8 @@ def _many(row: Primitive, args: tuple[Any, ...]) -> Value:
     for i in range(n):
         arg = args[i]
         if type(arg) is Value or isinstance(arg, Value):
+            if COMPILED and cast(Value, arg)._shape == UNSET:
+                unset(arg)
             xs[i] = cast(Value, arg)._data
             pure = pure and type(arg) is Value
         else:
@@ -557,7 +575,7 @@ def _floats(numbers: Any, n: int) -> tuple[float, ...]:
 
 def _node(code: int, shape: int, y: float, a: Any, b: Any, xa: float, xb: float) -> Value:
     """A node, or a leaf where nothing is recorded."""
-    if paused and not _recording.get():
+    if paused and not is_on(_recording):
         code, shape, a, b, xa, xb = 0, LEAF, None, None, 0.0, 0.0
     node = new_node(Value, a, b)
     node._code = code
@@ -585,9 +603,6 @@ def constant(number: Any) -> Value:
 
 def _computed(row: Primitive, operands: Any, xs: Any) -> float:
     """The row's own result, with an error that names the operation."""
-    for operand in operands:
-        if operand is not None and cast(Value, operand)._label is None:
-            unset(operand)
     try:
         y = row.fn(*xs)
     except ERRORS as error:
@@ -748,7 +763,7 @@ class Sweep:
     An operand is older than what was computed from it, so that all uses of a node have been visited when its turn
     comes: its adjoint is complete.  (In ``b = a + a; c = b + b`` b must have both returns from c before it passes
     anything on to a.)  Nodes that were reached wait in a ring of places, each at its birth modulo the ring's room; the
-    few that are much older wait in a heap until the sweep comes near.  So a sweep takes time linear in its nodes.
+    few that are much older wait in a heap until the sweep comes near.
     Leaves and what is in ``stop`` pass nothing on and are just listed: they find their place by their ``_index``.
     """
 
@@ -849,6 +864,8 @@ def _visit_all(sweep: Sweep, do: int) -> int:
             _draw_near(sweep)
         ring = sweep.ring
         slot = sweep.at & (ring.room - 1)
+        if sweep.at & 0xFFFF == 0:
+            check_signals()  # for Ctrl-C, in a sweep that takes long
         node, adjoint, live = ring.items[slot], ring.numbers[slot], ring.states[slot] == LIVE
         ring.items[slot], ring.numbers[slot], ring.states[slot] = NULL, 0.0, 0
         sweep.waiting -= 1
@@ -994,6 +1011,8 @@ def _copied(node: Value, memo: Any) -> Value:
     """A node like this one, of the same operands, or of those that the memo has for them."""
     if node._code == 0:
         leaf = _leaf(type(node))
+        if memo is not None:
+            memo[id(node)] = leaf  # before its attributes, which may refer to it
         leaf.__setstate__(_state(node) if memo is None else deepcopy(_state(node), memo))
         return leaf
     args = [arg if memo is None or type(arg) is float else memo[id(arg)] for arg in operands_of(node)]

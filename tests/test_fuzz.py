@@ -10,6 +10,7 @@ import pytest
 import autograd
 from tests import fuzz_native
 from tests.engine import Engine, EngineDiedError
+from tests.test_native import unavailable
 
 pytestmark = pytest.mark.long
 SECONDS = 10.0
@@ -23,10 +24,10 @@ def sanitisers() -> dict[str, str]:
     try:
         environment = fuzz_native.runtime()
     except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"there is no compiler that knows of sanitisers: {error}")
+        unavailable(f"there is no compiler that knows of sanitisers: {error}")
     missing = [path for path in environment["LD_PRELOAD"].split(":") if not Path(path).exists()]
     if missing:
-        pytest.skip(f"the compiler has no {' and no '.join(missing)}")
+        unavailable(f"the compiler has no {' and no '.join(missing)}")
     return environment
 
 

@@ -24,7 +24,7 @@ NEEDS = {
 
 
 def test_they_are_all_there():
-    assert {"digits", "moons", "system_a", "system_b", "system_c", "system_d"} <= set(NOTEBOOKS)
+    assert {"digits", "gpt", "moons", "system_a", "system_b", "system_c", "system_d"} <= set(NOTEBOOKS)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

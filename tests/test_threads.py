@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -161,6 +162,38 @@ def test_no_grad_is_of_its_own_thread() -> None:
         return told
 
     assert in_threads(work) == [True] * THREADS
+
+
+def test_a_finalizer_that_takes_long_holds_up_no_other_thread() -> None:
+    """While one thread is in the middle of freeing a graph, another's is freed as soon as it is dropped."""
+    inside, freed = threading.Event(), threading.Event()
+    waited: list[bool] = []
+
+    def wait() -> None:
+        inside.set()
+        waited.append(freed.wait(30))
+
+    inner = Value(1.0) * 2.0
+    weakref.finalize(inner, wait)
+    outer = inner + 1.0
+    del inner
+
+    def drop() -> None:
+        nonlocal outer
+        del outer
+
+    thread = threading.Thread(target=drop)
+    thread.start()
+    assert inside.wait(30)
+    other = Value(3.0) * 2.0
+    weakref.finalize(other, freed.set)
+    last = other + 1.0
+    del other, last
+    at_once = freed.is_set()
+    freed.set()
+    thread.join()
+    assert at_once
+    assert waited == [True]
 
 
 # ---- the same without threads: a rule that sweeps the graph that is being swept --------------------------------------

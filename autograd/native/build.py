@@ -45,6 +45,8 @@ class BuildEngine(build_ext):  # type: ignore[misc]  # setuptools has no types
         # Cython copies the headers there and goes by their times, which say little of what is in them
         shutil.rmtree(Path("build", "autograd"), ignore_errors=True)
         try:
+            if choice.table_mark(PACKAGE) not in (PACKAGE / "native" / "rules.h").read_bytes():
+                raise ValueError("rules.h is not of this table; run: python -m autograd.native.generate")
             from Cython.Build import cythonize
 
             (made,) = cythonize(

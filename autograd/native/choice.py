@@ -29,6 +29,12 @@ def fingerprint(package: Path = PACKAGE) -> bytes:
     return MARK + digest.hexdigest().encode()
 
 
+def table_mark(package: Path = PACKAGE) -> bytes:
+    """What ``rules.h`` carries to tell which table it was made from."""
+    table = (package / "primitives.py").read_bytes().replace(b"\r\n", b"\n")
+    return b"primitives.py: " + hashlib.sha256(table).hexdigest().encode()
+
+
 def compiled_file(package: Path = PACKAGE) -> Path | None:
     """The compiled engine's file, if it was built."""
     files = (package / f"value{suffix}" for suffix in importlib.machinery.EXTENSION_SUFFIXES)

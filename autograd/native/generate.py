@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..primitives import BUILTIN, TABLE, Elementwise, Primitive
+from .choice import table_mark
 
 HEADER = Path(__file__).with_name("rules.h")
 
@@ -156,6 +157,7 @@ def _by_run(row: Primitive, expressions: list[str]) -> str:
 
 PREAMBLE = """\
 /* Made from the table by python -m autograd.native.generate: do not edit.
+   TABLE
    NAN, or anything not finite, means: ask the row itself. */
 
 #include <math.h>
@@ -202,7 +204,7 @@ def header() -> str:
         return f"return {_by_run(row, conditions)};"
 
     sections = [
-        PREAMBLE,
+        PREAMBLE.replace("TABLE", table_mark().decode()),
         _switch("double rules_compute1(int code, double a)", _cases(one, compute), "NAN"),
         _switch("double rules_compute2(int code, double a, double b)", _cases(two, compute), "NAN"),
         COMPUTE_MANY.replace("CASES", "\n".join(computed)),

@@ -22,7 +22,7 @@ def _nothing(*_: Any) -> Any:
     return None
 
 
-dead1 = dead2 = dead_many = free = prefetch_older = use_calls = untrack = _nothing
+check_signals = dead1 = dead2 = dead_many = free = prefetch_older = use_calls = untrack = _nothing
 
 
 def new_numbers(n: int) -> array[float]:
@@ -49,6 +49,10 @@ def new_node(kind: Any, a: Any, b: Any) -> Any:
     node._index = 0
     untrack(node)
     return node
+
+
+def is_on(variable: Any) -> bool:
+    return bool(variable.get())
 
 
 def make_room(nodes: Any, room: int) -> None:

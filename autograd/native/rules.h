@@ -1,4 +1,5 @@
 /* Made from the table by python -m autograd.native.generate: do not edit.
+   primitives.py: 4cfa35b0533bafa94a8e529ee340ed84a0d5f55eefab094ccf5dd9f2e3cf79fd
    NAN, or anything not finite, means: ask the row itself. */
 
 #include <math.h>

@@ -3,8 +3,8 @@
    A graph of a million nodes is swept at the speed of memory.  Nodes that are made one after another lie one after
    another here, and a slab costs one page fault and one entry of the address cache in place of 512.  A slab whose
    nodes are all gone starts anew from its first block, so that the next graph is in order too; up to SLABS_KEPT empty
-   slabs are kept, the others (up to SLABS_SPARE) are the system's to take as soon as it needs memory.  Guarded by the GIL; where there is none, or no mmap, Python's
-   own allocator does. */
+   slabs are kept, the others (up to SLABS_SPARE) are the system's to take as soon as it needs memory.  Guarded by the
+   GIL; where there is none, or no mmap, Python's own allocator does. */
 
 #include <stddef.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 
 #define SLAB_SIZE ((size_t)1 << 21)
 #define SLABS_KEPT 16
-#define SLABS_SPARE 1024
+#define SLABS_SPARE 256
 
 typedef struct slab {
     struct slab *next, *previous; /* in the list of slabs with room, or (next only) of empty ones */
@@ -177,10 +177,18 @@ static PyObject *slab_node(PyObject *a, PyObject *b) {
 
 /* Nodes that died wait in a queue, linked through the place of their label, and let go of their operands one after
    another: a C stack as deep as the graph would overflow, and while a node waits the memory fetches its operands. */
-static PyObject *dying_first = NULL, *dying_last = NULL;
-static int dying = 0;
+#if defined(_MSC_VER)
+#define PER_THREAD __declspec(thread)
+#else
+#define PER_THREAD __thread
+#endif
+static PER_THREAD struct dying {
+    PyObject *first, *last;
+    int busy;
+} dying_here;
 
 static void node_dealloc(PyObject *node) {
+    struct dying *dying = &dying_here;
     PyObject *label;
     if (NODE_WEAK(node) != NULL) PyObject_ClearWeakRefs(node);
     label = NODE_LABEL(node);
@@ -196,29 +204,30 @@ static void node_dealloc(PyObject *node) {
     if (NODE_B(node) != NULL) slab_prefetch(NODE_B(node));
     NODE_LABEL(node) = NULL;
     Py_XDECREF(label);
-    if (dying_first == NULL) dying_first = node;
-    else NODE_LABEL(dying_last) = node;
-    dying_last = node;
-    if (dying) return;
-    dying = 1;
-    while ((node = dying_first) != NULL) {
+    if (dying->first == NULL) dying->first = node;
+    else NODE_LABEL(dying->last) = node;
+    dying->last = node;
+    if (dying->busy) return;
+    dying->busy = 1;
+    while ((node = dying->first) != NULL) {
         PyObject *a = NODE_A(node), *b = NODE_B(node);
         NODE_A(node) = NODE_B(node) = NULL;
         Py_XDECREF(a); /* may put operands at the end of the queue, this node still in it */
         Py_XDECREF(b);
-        dying_first = NODE_LABEL(node);
+        dying->first = NODE_LABEL(node);
         node_type->tp_free(node);
     }
-    dying = 0;
+    dying->busy = 0;
 }
 
-/* A node that is made by its class has no number until its __init__ ran: nan shows in whatever is computed from it. */
+/* A node that its class makes is marked until its __init__ ran. */
 static newfunc node_new_general = NULL;
-static Py_ssize_t node_data;
+static Py_ssize_t node_shape;
+#define NODE_UNSET 4 /* UNSET in value.py */
 
 static PyObject *node_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     PyObject *node = node_new_general(type, args, kwargs);
-    if (node != NULL) *(double *)((char *)node + node_data) = Py_NAN;
+    if (node != NULL) ((char *)node)[node_shape] = NODE_UNSET;
     return node;
 }
 
@@ -235,7 +244,7 @@ static void node_document(PyTypeObject *type, const char *signature) {
 
 /* A macro, as Cython defines the node only after this file. */
 #define slab_install(type, empty, signature) do { \
-    node_data = offsetof(NODE, _data); \
+    node_shape = offsetof(NODE, _shape); \
     slab_install_at(type, empty, offsetof(NODE, _a), offsetof(NODE, _b), offsetof(NODE, _label), \
                     offsetof(NODE, __weakref__)); \
     node_document(type, signature); \

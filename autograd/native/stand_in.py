@@ -19,10 +19,3 @@ def no_gc(decorated: Any) -> Any:
 
 
 cclass = no_gc
-
-
-def boundscheck(_on: bool) -> Any:
-    return no_gc
-
-
-wraparound = boundscheck

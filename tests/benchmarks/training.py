@@ -148,7 +148,7 @@ def main() -> None:
     parser.add_argument("--programs", nargs="+", default=list(ENGINES))
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options, _ = parser.parse_known_args()  # with eager.py's, where both run
     if options.one:
         answer(measure, *options.one)
         return

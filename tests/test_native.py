@@ -503,6 +503,18 @@ def test_require_makes_a_build_without_a_compiler_fail(tree: Path, tmp_path: Pat
     assert "/nonexistent/cc" in done.stderr
 
 
+def test_c_rules_of_another_table_are_not_built(tree: Path, tmp_path: Path) -> None:
+    """A rule that was changed without making its C anew would be the old one where compiled."""
+    table = tree / "autograd" / "primitives.py"
+    table.write_text(table.read_text().replace("lambda y, a: 1 - y * y,", "lambda y, a: 1 + y * y,"))
+    done = build("wheel", tree, tmp_path, GLASSGRAD_NATIVE="require")
+    assert done.returncode != 0
+    assert "rules.h is not of this table; run: python -m autograd.native.generate" in done.stderr
+    done = build("wheel", tree, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "the compiled engine was not built (rules.h is not of this table" in done.stderr
+
+
 def test_off_builds_nothing_and_ships_nothing_built_before(tree: Path, tmp_path: Path) -> None:
     suffix = EXTENSION_SUFFIXES[0]
     platform = f"{sysconfig.get_platform()}-{sys.implementation.cache_tag}"

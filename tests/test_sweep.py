@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from fractions import Fraction
 from typing import Any
 
@@ -162,6 +163,26 @@ def test_a_rule_that_is_interrupted_leaves_the_gradients() -> None:
     with pytest.raises(KeyboardInterrupt):
         total.backward()
     assert [total.grad, inner.grad, x.grad] == [7.0, None, None]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer here that sends a signal")
+def test_a_long_backward_can_be_interrupted_and_leaves_no_gradient() -> None:
+    def interrupt(_signal: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    x = y = Value(1.0)
+    for _ in range(3_000_000 if autograd.__native__ else 100_000):
+        y = y * 1.0
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        with pytest.raises(KeyboardInterrupt):
+            y.backward()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert x.grad is None
+    assert {node.grad for node in topological(y)} == {None}
 
 
 @pytest.mark.skipif(autograd.__native__, reason="a compiled node hides its birth")

@@ -81,24 +81,39 @@ def test_a_step_on_the_moons_begins_where_the_recorded_run_does(training: Module
     assert then[0] < first[0]
 
 
-@pytest.mark.parametrize(
-    ("script", "arguments", "told"),
-    [
-        (
-            "eager.py",
-            ["--sizes", "300", "600", "--engines", "glassgrad", "interpreted", "floats"],
-            "time per operation at 600",
-        ),
-        ("training.py", ["--programs", "gpt"], "| gpt | slots-only node |"),
-    ],
-)
-def test_the_command_prints_a_table(script: str, arguments: list[str], told: str) -> None:
-    command = [sys.executable, str(FOLDER / script), "--repeat", "1", *arguments]
+def tabular(text: str) -> list[str]:
+    """The rows of a Markdown table, all of one width."""
+    head, rule, *rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in (head, rule, *rows)}) == 1
+    return rows
+
+
+def test_the_command_prints_a_table() -> None:
+    command = [sys.executable, str(FOLDER / "eager.py"), "--repeat", "1", "--sizes", "300", "600"]
+    command += ["--engines", "glassgrad", "interpreted", "floats"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert told in done.stdout
-    head, rule, *rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
-    assert len({line.count("|") for line in (head, rule, *rows)}) == 1
+    assert len(tabular(done.stdout)) == 6
+    assert "time per operation at 600" in done.stdout
+
+
+def test_the_table_of_training_steps(
+    training: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = {"glassgrad": 0.01, "interpreted": 0.3}
+
+    def measured(_script: str, engine: str, _program: str) -> dict[str, float]:
+        return {"seconds": seconds.get(engine, 0.2), "loss": 1.0, "gradient": 2.0}
+
+    monkeypatch.setattr(training, "in_own_process", measured)
+    monkeypatch.setattr(sys, "argv", ["training.py", "--programs", "gpt"])
+    training.main()
+    rows = tabular(capsys.readouterr().out)
+    assert rows[:3] == [
+        "| gpt | glassgrad | 10.0 | 1.00 |",
+        "| gpt | interpreted | 300.0 | 30.00 |",
+        "| gpt | slots-only node | 200.0 | 20.00 |",
+    ]
 
 
 def test_engines_that_disagree_are_noticed(eager: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from tests.engine import Engine, EngineDiedError
 from tests.test_native import unavailable
 
 pytestmark = pytest.mark.long
-SECONDS = 10.0
+SECONDS = 6.0
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ MANY = 3  # a tuple in _a, their numbers in _b
 UNSET = 4  # its __init__ did not run; interpreted, such a node has no fields at all
 
 NOTHING: Any = None
-PAIR = rows.dot.gather
+PAIR = rows.dot.gather  # a compiled call of a row that gathers so has a shortcut
 LIST, KEEP = 1, 2  # what a sweep does with the nodes that it visits
 LIVE = 1  # the state of a node that a derivative came to, or, where they are asked for, that depends on an input
 SPARE = 1024 if COMPILED else 128  # ages that a sweep's ring takes in however few wait: it passes over the empty places
@@ -200,7 +200,7 @@ class Value:
 
     def detach(self) -> Value:
         """A leaf with the same data and label, and no history."""
-        return Value(self._data, self._label)
+        return Value(self.data, self._label)
 
     # ---- operators ---------------------------------------------------------------------------------------------------
 
@@ -285,7 +285,7 @@ class Value:
         return id(self) >> 4
 
     def __bool__(self) -> bool:
-        return self._data != 0.0
+        return self.data != 0.0
 
     # ---- nothing drops a gradient in silence -------------------------------------------------------------------------
 
@@ -318,7 +318,7 @@ class Value:
         return f"{type(self).__name__}({self.data!r}{grad}{label})"
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec)
+        return format(self.data, spec)
 
     def __copy__(self) -> Value:
         return _copied(self, None)

@@ -124,7 +124,7 @@ class Life:
         kind = self.rng.randint(0, 9)
         if kind == 0:
             leaf = self.leaf(self.rng.gauss(0, 1))
-            leaf.extra = self.any()  # type: ignore[attr-defined]
+            leaf.extra = self.any()  # type: ignore[attr-defined]  # a subclass's attribute
             self.pool.append(leaf)
         elif kind == 1:
             self.pool.append(Value(self.rng.gauss(0, 1), "x"))
@@ -155,7 +155,7 @@ class Life:
         self.pool.append(y)
 
     def anew(self) -> None:
-        self.any().__init__(0.25)  # type: ignore[misc]
+        self.any().__init__(0.25)  # type: ignore[misc]  # called again on purpose
 
     def set_data(self) -> None:
         self.any().data = self.rng.gauss(0, 1)

@@ -35,7 +35,7 @@ def strict(text: str) -> Any:
 def run(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
     command = [sys.executable, "-m", "autograd", *args]
-    return subprocess.run(command, cwd=ROOT, text=True, encoding="utf-8", timeout=60, **options)  # type: ignore[no-any-return]
+    return subprocess.run(command, cwd=ROOT, text=True, encoding="utf-8", timeout=60, **options)  # type: ignore[no-any-return]  # the options are not typed
 
 
 def rows(text: str) -> dict[str, list[str]]:

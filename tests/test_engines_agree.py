@@ -213,7 +213,7 @@ SNIPPETS = {
             def __init__(self, name): self.name = name
         uses = [lambda v: v * 2, lambda v: 1 - v, am.exp, lambda v: am.dot([v], [1.0]), lambda v: v.data, lambda v: v.x]
         uses += [lambda v: v ** 0, lambda v: 1 ** v, lambda v: am.max(1.0, v), lambda v: am.where(1.0, 2.0, v), lambda v: v > 0,
-                 lambda v: v == 0, lambda v: v.backward(), lambda v: am.leaky_relu(v), lambda v: autograd.gradients(v * 1, [v])]
+                 lambda v: v == 0, lambda v: v.backward(), lambda v: am.leaky_relu(v), bool, "{:.2f}".format, Value.detach, lambda v: autograd.gradients(v * 1, [v])]
         for use in uses:
             for v in (N("n"), Value.__new__(Value)):
                 try: print(use(v))

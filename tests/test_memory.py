@@ -231,11 +231,11 @@ def objects() -> None:
     y = x * 2.0 + x
     weakref.ref(y, lambda _: None)
     repr(y), str(y), f"{y:.2f}", y.args, y.op, y == 3.0, y < x, {y: 1}, y.label
-    y.args[0].grad = 1.0  # type: ignore[union-attr]
+    y.args[0].grad = 1.0  # type: ignore[union-attr]  # an operand that is a Value
     with no_grad():
         x * y
     x.data = 5.0
-    x.__init__(3.0)  # type: ignore[misc]
+    x.__init__(3.0)  # type: ignore[misc]  # called again on purpose
 
 
 def threads() -> None:

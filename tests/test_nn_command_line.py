@@ -33,7 +33,7 @@ pytest.importorskip("matplotlib", reason="needs matplotlib: pip install 'glassgr
 def run(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
     command = [sys.executable, "-m", "nn", *args]
-    return subprocess.run(command, cwd=ROOT, text=True, encoding="utf-8", timeout=120, **options)  # type: ignore[no-any-return]
+    return subprocess.run(command, cwd=ROOT, text=True, encoding="utf-8", timeout=120, **options)  # type: ignore[no-any-return]  # the options are not typed
 
 
 def names(folder: Path) -> set[str]:

@@ -337,7 +337,7 @@ class Life(RuleBasedStateMachine):
         assert value.data == integer
         return len(self.values) - 1
 
-    def derivatives(self, output: int, by: int, held: set[int] = frozenset()) -> int:  # type: ignore[assignment]
+    def derivatives(self, output: int, by: int, held: set[int] = frozenset()) -> int:  # type: ignore[assignment]  # an empty set that cannot change
         """The derivative of one node by another, forwards, with the nodes ``held`` fixed."""
         found = [0] * (output + 1)
         for node in range(output + 1):

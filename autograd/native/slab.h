@@ -1,10 +1,11 @@
-/* Memory for nodes: blocks of one size from slabs of 2 MiB, each backed by one huge page where Linux has them.
+/* What the compiled engine does in C by hand: memory for nodes, their making and freeing, and the calls of rows.
 
-   A graph of a million nodes is swept at the speed of memory.  Nodes that are made one after another lie one after
-   another here, and a slab costs one page fault and one entry of the address cache in place of 512.  A slab whose
-   nodes are all gone starts anew from its first block, so that the next graph is in order too; up to SLABS_KEPT empty
-   slabs are kept, the others (up to SLABS_SPARE) are the system's to take as soon as it needs memory.  Guarded by the
-   GIL; where there is none, or no mmap, Python's own allocator does. */
+   Memory comes in blocks of one size from slabs of 2 MiB, each backed by one huge page where Linux has them.  A graph
+   of a million nodes is swept at the speed of memory.  Nodes that are made one after another lie one after another
+   here, and a slab costs one page fault and one entry of the address cache in place of 512.  A slab whose nodes are
+   all gone starts anew from its first block, so that the next graph is in order too; up to SLABS_KEPT empty slabs are
+   kept, the others (up to SLABS_SPARE) are the system's to take as soon as it needs memory.  Guarded by the GIL; where
+   there is none, or no mmap, Python's own allocator does. */
 
 #include <stddef.h>
 #include <string.h>
@@ -273,8 +274,15 @@ static void slab_install_at(PyTypeObject *type, PyObject *empty, Py_ssize_t a, P
 /* The items of two lists or tuples of one length, as one tuple. */
 static PyObject *row_pair(PyObject *a, PyObject *b) {
     Py_ssize_t i, n = PySequence_Fast_GET_SIZE(a);
-    PyObject **first = PySequence_Fast_ITEMS(a), **second = PySequence_Fast_ITEMS(b), *pair = PyTuple_New(2 * n);
+    PyObject **first, **second, *pair = PyTuple_New(2 * n); /* which may run the collector, and finalizers */
     if (pair == NULL) return NULL;
+    if (PySequence_Fast_GET_SIZE(a) != n || PySequence_Fast_GET_SIZE(b) != n) {
+        Py_DECREF(pair);
+        PyErr_SetString(PyExc_RuntimeError, "a list changed its length while it was paired with another");
+        return NULL;
+    }
+    first = PySequence_Fast_ITEMS(a);
+    second = PySequence_Fast_ITEMS(b);
     for (i = 0; i < n; i++) {
         Py_INCREF(first[i]);
         Py_INCREF(second[i]);

@@ -24,7 +24,8 @@ import autograd.functional
 import autograd.sweeps
 import autograd.value
 from autograd import Value, grad, gradients, hessian, hvp, jacobian, jvp, no_grad, vjp
-from autograd.checking import GradientMismatch, _derivative, _rounding, check_grads
+from autograd.checking import GradientMismatch, check_grads
+from autograd.checking.flat import derivative, rounding_bounds
 from autograd.primitives import TABLE
 from autograd.testing import KINKED, SMOOTH, RandomFunction, expressions, numbers, programs
 
@@ -136,8 +137,8 @@ def bounds(f: RandomFunction, xs: tuple[float, ...], order: int) -> list[float]:
 
     at = [*xs, *constants]
     if order == 1:
-        return _rounding(slopes, at)[0]
-    return [bound for i, bound in enumerate(_rounding(_derivative(slopes), at)[0]) if i % places < len(xs)]
+        return rounding_bounds(slopes, at)[0]
+    return [bound for i, bound in enumerate(rounding_bounds(derivative(slopes), at)[0]) if i % places < len(xs)]
 
 
 def assert_right_in_mpmath(f: RandomFunction, xs: tuple[float, ...]) -> None:

@@ -1,0 +1,156 @@
+"""One function at a point, first order: reverse and forward mode against each other and against finite differences.
+
+There is no tolerance to set: a row's tolerance is its own error estimate and rounding, four times.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from ..functional import _plain, jacobian, jvp, vjp
+from ..value import ERRORS
+from .differences import EPSILON, RESOLUTION, Slope, numeric_slopes
+from .flat import Flat, derivative, rounding_bounds
+from .report import GradientRow
+
+SAFETY = 4.0  # times the error estimate: what a difference may be
+
+
+class Examined:
+    """A flat function at a point: its derivatives in both modes, the numeric ones, and what its graph tells of them.
+
+    ``plain`` is the function on floats.  ``nodes`` are the operations through which a derivative flows.  ``size``: see
+    ``judge``, as ``scale``.
+    """
+
+    def __init__(self, f: Flat, plain: Flat, xs: list[float], size: float = 0.0) -> None:
+        self.f, self.xs, self.size = f, xs, size
+        n = len(xs)
+        bounds, self.sizes, self.nodes = rounding_bounds(f, xs)
+        runs = [plain(xs), plain(xs)]
+        if runs[0] != runs[1]:
+            runs += [plain(xs) for _ in range(8)]  # the function is random
+        self.ys = runs[0]
+        noise = [e + EPSILON * abs(ys[0]) + max(ys) - min(ys) for e, *ys in zip(bounds, *runs, strict=True)]
+        self.noise = [e if math.isfinite(e) else 0.0 for e in noise]
+        values, pullback = vjp(f, xs)
+        self.values = [_plain(y) for y in values]
+        m = len(self.values)
+
+        def by_inputs(o: int) -> list[float] | None:
+            return _attempt(lambda: pullback(_unit(m, o))[0])[0]
+
+        def of_outputs(i: int) -> list[float] | None:
+            return _attempt(lambda: jvp(f, (xs,), (_unit(n, i),))[1])[0]
+
+        self.reverse = [by_inputs(o) for o in range(m)]
+        self.forward = [of_outputs(i) for i in range(n)]
+
+        @functools.cache
+        def slopes(i: int, enough: float) -> list[Slope]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of steps outside the domain
+                return numeric_slopes(plain, xs, i, self.ys, self.noise, enough)
+
+        self.slopes = slopes
+        self.finer: list[float] | None = None
+
+    def rows(self) -> list[GradientRow]:
+        """A row for each output and input, in this order; the caller names them."""
+        return [self._row(o, i) for o in range(len(self.ys)) for i in range(len(self.xs))]
+
+    def _row(self, o: int, i: int) -> GradientRow:
+        (reverse, why), (forward, why_forward) = self._reverse(o, i), self._forward(o, i)
+        slope, y = self.slopes(i, 1e-9)[o], self.ys[o]
+        row = GradientRow(1, "", (), reverse, forward, slope.value, slope.error, math.inf, "not finite")
+        row.left, row.right = slope.left, slope.right
+        if not math.isfinite(y):
+            row.note = f"the function is {y}"
+        elif reverse is None or forward is None:
+            row.note = why or why_forward
+        elif not math.isfinite(reverse) or not math.isfinite(forward):
+            row.note = "a derivative is not finite"
+        elif abs(self.values[o] - y) > SAFETY * self.noise[o]:
+            row.verdict = "different"
+            row.note = f"the function is {y!r} of floats but {self.values[o]!r} of Values"
+        else:
+            rounding = self.sizes[o][i] * EPSILON * (len(self.nodes) + 1)
+            judge(row, reverse, forward, slope, rounding, self.size)
+            if row.verdict == "wrong":  # look again: down to the smallest steps, and at rounding within the rules
+                rounding += self._rounding_of_rules(o, i)
+                judge(row, reverse, forward, self.slopes(i, 0.0)[o], rounding, self.size)
+        return row
+
+    def _reverse(self, o: int, i: int) -> tuple[float | None, str]:
+        """The derivative in reverse mode, or why there is none."""
+        slopes, why = self.reverse[o], ""
+        if slopes is not None:
+            return slopes[i], why
+        slopes, why = _attempt(lambda: jacobian(self._alone(o, i))([self.xs[i]])[0])
+        return (slopes[0] if slopes else None), why
+
+    def _forward(self, o: int, i: int) -> tuple[float | None, str]:
+        slopes, why = self.forward[i], ""
+        if slopes is not None:
+            return slopes[o], why
+        slopes, why = _attempt(lambda: jvp(self._alone(o, i), ([self.xs[i]],), ([1.0],))[1])
+        return (slopes[0] if slopes else None), why
+
+    def _alone(self, o: int, i: int) -> Flat:
+        """Output o as a function of input i: for when a derivative raises, and not that of all outputs or inputs."""
+        return lambda x: [self.f([*self.xs[:i], x[0], *self.xs[i + 1 :]])[o]]
+
+    def _rounding_of_rules(self, o: int, i: int) -> float:
+        """What rounding within the rules does to a derivative; asked for only when it would make a row wrong."""
+        if self.finer is None:
+            try:
+                self.finer = rounding_bounds(derivative(self.f), self.xs)[0]
+            except (*ERRORS, TypeError):  # the rule cannot be recorded
+                self.finer = [0.0] * (len(self.ys) * len(self.xs))
+        return self.finer[o * len(self.xs) + i]
+
+
+def judge(row: GradientRow, reverse: float, forward: float, slope: Slope, rounding: float, scale: float) -> None:
+    """Fill in the tolerance, the verdict and the note.
+
+    A derivative much smaller than ``scale`` need not be resolved: far out, the slope of tanh is lost in its rounding.
+    """
+    row.numeric, row.error, row.left, row.right = slope.value, slope.error, slope.left, slope.right
+    row.tolerance = SAFETY * (slope.error + rounding)
+    ends = [end for end in (slope.left, slope.right) if end is not None]
+    row.note = "the function fails on the other side" if slope.kind == "one-sided" else ""
+    if abs(reverse - forward) > SAFETY * rounding + sys.float_info.min:
+        row.verdict, row.note = "wrong", "reverse and forward mode disagree"
+    elif math.isinf(slope.error):
+        row.verdict = "inconclusive"
+    elif slope.kind in ("kink", "jump"):
+        sides = [(slope.left, "below"), (slope.right, "above")]
+        row.note = ", ".join(f"slope {end:.6g} {side}" for end, side in sides if end is not None)
+        within = min(ends) - row.tolerance <= reverse <= max(ends) + row.tolerance
+        row.verdict = slope.kind if within else "wrong"
+    elif math.isinf(slope.value):
+        row.verdict, row.note = "wrong", "the slope is infinite"
+    elif abs(reverse - slope.value) > row.tolerance:
+        row.verdict = "wrong"
+    elif row.tolerance <= RESOLUTION * max(abs(reverse), abs(slope.value), slope.scale, scale):
+        row.verdict = slope.kind or "ok"
+    elif reverse == slope.value == slope.scale == 0.0:
+        row.verdict = slope.kind or "ok"  # the function does not move at all, so there is nothing to be relative to
+    else:
+        row.verdict = "inconclusive"
+
+
+def _attempt(function: Callable[[], Any]) -> tuple[list[float] | None, str]:
+    try:
+        return [_plain(number) for number in function()], ""
+    except ERRORS as error:
+        return None, str(error)
+
+
+def _unit(n: int, i: int) -> list[float]:
+    return [1.0 if j == i else 0.0 for j in range(n)]

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
 
+from .backward import sweep_floats, topological
 from .sweeps import dependents, push, sweep
-from .value import Value, constant, freeze, is_real, recording, sweep_floats, topological
+from .value import Value, constant, freeze, is_real, recording
 
 Function = Callable[..., Any]
 Argnums = int | tuple[int, ...]

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from autograd import __version__
+from autograd.backward import topological
 from autograd.files import write
-from autograd.value import topological
 
 from . import optim
 from .data import IMPUTE, TASKS, CategoryColumn, Table, TableModel, Task, csv_text, read_table, split

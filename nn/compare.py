@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from autograd import Value, gradients
-from autograd.value import topological
+from autograd.backward import topological
 
 _Edge = tuple[int, int]  # (number of the node in topological order, which of its edges)
 _Change = dict[_Edge, float]  # edges whose partial is replaced

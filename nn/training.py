@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograd import Value, no_grad
+from autograd.backward import topological
 from autograd.files import write
 from autograd.math import dot
-from autograd.value import topological
 
 from .compare import local_partials
 from .layers import Seed, generator

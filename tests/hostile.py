@@ -20,9 +20,9 @@ from typing import Any
 
 from autograd import Value, gradients, no_grad
 from autograd import math as am
+from autograd.backward import topological
 from autograd.primitives import TABLE, Primitive
 from autograd.sweeps import sweep
-from autograd.value import topological
 
 REFUSALS = (
     ArithmeticError, AttributeError, KeyError, MemoryError, RuntimeError, TypeError, ValueError, pickle.PicklingError,

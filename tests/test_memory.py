@@ -107,7 +107,7 @@ def test_a_dropped_output_frees_its_graph_without_the_collector() -> None:
     try:
         x = Value(2.0)
         y = am.sum([x * x, x.exp(), am.dot([x, 1.0], [x, x])])
-        refs = [weakref.ref(node) for node in autograd.value.topological(y)]
+        refs = [weakref.ref(node) for node in autograd.backward.topological(y)]
         y.backward()
         gradients(gradients(y, [x], create_graph=True)[0], [x])
         assert all(ref() is not None for ref in refs)
@@ -348,7 +348,7 @@ def test_every_node_of_each_kind_of_work_dies() -> None:
         (slope,) = gradients(y, [w], create_graph=True)
         with pytest.raises(ZeroDivisionError, match="sqrt"):
             (am.sqrt(x * 0.0) * y).backward()
-        refs.extend(map(weakref.ref, autograd.value.topological(y, slope)))
+        refs.extend(map(weakref.ref, autograd.backward.topological(y, slope)))
 
     gc.disable()
     try:

@@ -38,6 +38,10 @@ PACKAGE = ROOT / "autograd"
 REQUIRED = os.environ.get("GLASSGRAD_NATIVE") == "require"
 
 
+def tool_settings(tool: str) -> Any:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"][tool]
+
+
 def unavailable(reason: str) -> NoReturn:
     """Skip, and say why; but where the compiled engine is required nothing of it may go untested."""
     if REQUIRED:
@@ -299,18 +303,20 @@ def test_the_usual_calls_take_no_way_through_python() -> None:
 
 # ---- which engine runs -----------------------------------------------------------------------------------------------
 
-TELL = "import autograd; print(autograd.__native__, autograd.value.__file__[-3:] != '.py', autograd.Value(3.0) * 2)"
+TELL = """import autograd
+compiled = {module.__file__[-3:] != '.py' for module in (autograd.value, autograd.backward)}
+print(autograd.__native__, *compiled, autograd.Value(3.0) * 2)"""
 
 
 def package(folder: Path, built: bool) -> Path:
     """A copy of the package in ``folder``, with the compiled engine or without."""
-    compiled = [f"value{suffix}" for suffix in EXTENSION_SUFFIXES]
+    compiled = [f"{unit}{suffix}" for unit in choice.UNITS for suffix in EXTENSION_SUFFIXES]
     shutil.copytree(PACKAGE, folder / "autograd", ignore=shutil.ignore_patterns("__pycache__", *compiled))
     if built:
-        file = choice.compiled_file(PACKAGE)
-        if file is None or choice.fingerprint(PACKAGE) not in file.read_bytes():
-            unavailable("the compiled engine is not built from what lies here: pip install -e . where a C compiler is")
-        shutil.copy2(file, folder / "autograd")
+        if choice.obstacle(PACKAGE):
+            unavailable(f"of the compiled engine, {choice.obstacle(PACKAGE)}")
+        for file in choice.compiled_files(PACKAGE):
+            shutil.copy2(file, folder / "autograd")
     return folder
 
 
@@ -371,21 +377,46 @@ def test_a_build_from_other_sources_never_runs(tmp_path: Path, source: str) -> N
         file.write("\n")
     done = run(folder, None)
     assert done.stdout == "False False Value(6.0)\n"
-    assert "RuntimeWarning: glassgrad runs interpreted: value" in done.stderr
+    assert "RuntimeWarning: glassgrad runs interpreted: value." in done.stderr
     assert "was built from other sources; install again to build it anew" in done.stderr
     done = run(folder, "require")
     assert done.returncode == 1
-    assert "ImportError: GLASSGRAD_NATIVE=require, but the compiled engine cannot run: value" in done.stderr
+    assert "ImportError: GLASSGRAD_NATIVE=require, but the compiled engine cannot run: value." in done.stderr
     assert "other sources" in done.stderr
     done = run(folder, "off", TELL, "-W", "error")
     assert (done.stdout, done.stderr) == ("False False Value(6.0)\n", "")
 
 
 def test_every_file_that_goes_into_the_build_is_watched() -> None:
-    """What value.pxd and value.py draw in is in SOURCES, so that a change to it makes the build stale."""
-    declared = set(re.findall(r'cdef extern from "([^"]+)"', (PACKAGE / "value.pxd").read_text()))
-    assert declared <= set(choice.SOURCES)
-    assert {"primitives.py", "value.py", "value.pxd"} <= set(choice.SOURCES)
+    """What a unit draws in is in SOURCES, so that a change to it makes the build stale."""
+    units = {ext["name"]: ext["sources"] for ext in tool_settings("setuptools")["ext-modules"]}
+    assert units == {f"autograd.{unit}": [f"autograd/{unit}.py"] for unit in choice.UNITS}
+    for unit in choice.UNITS:
+        declared = set(re.findall(r'cdef extern from "([^"]+)"', (PACKAGE / f"{unit}.pxd").read_text()))
+        assert {"primitives.py", f"{unit}.py", f"{unit}.pxd", *declared} <= set(choice.SOURCES)
+
+
+@pytest.mark.parametrize("unit", choice.UNITS)
+def test_a_build_of_which_a_unit_is_missing_never_runs(tmp_path: Path, unit: str) -> None:
+    folder = package(tmp_path, built=True)
+    for suffix in EXTENSION_SUFFIXES:
+        (folder / "autograd" / f"{unit}{suffix}").unlink(missing_ok=True)
+    done = run(folder, None)
+    assert done.stdout == "False False Value(6.0)\n"
+    assert f"glassgrad runs interpreted: {unit}.py was not built with the rest; install again" in done.stderr
+    done = run(folder, "require")
+    assert "ImportError: GLASSGRAD_NATIVE=require, but the compiled engine cannot run" in done.stderr
+
+
+@pytest.mark.parametrize("unit", choice.UNITS)
+def test_a_unit_of_an_older_build_never_runs_with_the_others(tmp_path: Path, unit: str) -> None:
+    folder = package(tmp_path, built=True)
+    (file,) = (file for file in choice.compiled_files(folder / "autograd") if file.name.startswith(f"{unit}."))
+    digest = choice.fingerprint(PACKAGE)
+    file.write_bytes(file.read_bytes().replace(digest, digest[:-1] + b"x"))
+    done = run(folder, None)
+    assert done.stdout == "False False Value(6.0)\n"
+    assert f"glassgrad runs interpreted: {file.name} was built from other sources" in done.stderr
 
 
 def test_line_endings_do_not_make_a_build_stale(tmp_path: Path) -> None:
@@ -469,7 +500,7 @@ def tree(sdist: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def quick_compiler(tmp_path: Path) -> str:
     """The C compiler, told not to optimise: that is most of the time a build takes."""
-    if choice.compiled_file(PACKAGE) is None:
+    if not choice.compiled_files(PACKAGE):
         unavailable("there is no sign of a C compiler and Python.h: the engine is not built here either")
     script = tmp_path / "cc"
     script.write_text(f'#!/bin/sh\nexec {os.environ.get("CC") or sysconfig.get_config_var("CC")} "$@" -O0\n')
@@ -518,9 +549,10 @@ def test_c_rules_of_another_table_are_not_built(tree: Path, tmp_path: Path) -> N
 def test_off_builds_nothing_and_ships_nothing_built_before(tree: Path, tmp_path: Path) -> None:
     suffix = EXTENSION_SUFFIXES[0]
     platform = f"{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
-    left_over = tree / "build" / f"lib.{platform}" / "autograd" / f"value{suffix}"
-    left_over.parent.mkdir(parents=True)
-    left_over.write_bytes(b"from an earlier build")
+    for unit in choice.UNITS:
+        left_over = tree / "build" / f"lib.{platform}" / "autograd" / f"{unit}{suffix}"
+        left_over.parent.mkdir(parents=True, exist_ok=True)
+        left_over.write_bytes(b"from an earlier build")
     done = build("wheel", tree, tmp_path, GLASSGRAD_NATIVE="off")
     assert done.returncode == 0, done.stderr
     assert "glassgrad:" not in done.stderr
@@ -530,7 +562,7 @@ def test_off_builds_nothing_and_ships_nothing_built_before(tree: Path, tmp_path:
 
 
 def test_the_wheels_of_all_platforms_are_configured_and_tested_compiled() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["cibuildwheel"]
+    settings = tool_settings("cibuildwheel")
     assert settings["environment"] == {"GLASSGRAD_NATIVE": "require"}
     assert {platform: settings[platform]["archs"] for platform in ("linux", "macos", "windows")} == {
         "linux": ["x86_64", "aarch64"], "macos": ["x86_64", "arm64"], "windows": ["AMD64"],

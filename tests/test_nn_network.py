@@ -13,7 +13,7 @@ from hypothesis import given
 import autograd.math as am
 import nn
 from autograd import Value, gradients, no_grad
-from autograd.value import topological
+from autograd.backward import topological
 from nn import MLP, SGD, Network, half_squared, logistic_cross_entropy
 
 

@@ -436,7 +436,7 @@ def backward_by(*, add: bool, leaves_only: bool) -> Callable[[Value, float], Non
     """``Value.backward`` in short, right if both are true."""
 
     def backward(output: Value, grad: float) -> None:
-        nodes = autograd.value.topological(output)
+        nodes = autograd.backward.topological(output)
         adjoints = sweep(nodes, {output: grad}, add=add)
         for node in nodes:
             known = node.grad if node.op is None or not leaves_only else None
@@ -464,7 +464,7 @@ class Leaking(Life):
 
     @staticmethod
     def call_gradients(output: Value, inputs: list[Value]) -> list[float]:
-        adjoints = sweep(autograd.value.topological(output), {output: 1.0}, add=True)
+        adjoints = sweep(autograd.backward.topological(output), {output: 1.0}, add=True)
         return [adjoints.get(node, 0.0) for node in inputs]
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import autograd
 from autograd import Value, gradients
 from autograd import math as am
+from autograd.backward import topological
 from autograd.primitives import Primitive
-from autograd.value import topological
 
 # A step: how many Values are born before it, and its terms, each a factor times the node so many before.  The factors
 # are powers of two and few enough for all sums to be exact.

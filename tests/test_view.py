@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from autograd import Value, gradients, primitive
 from autograd import math as am
+from autograd.backward import topological
 from autograd.sweeps import edges
-from autograd.value import constant, topological
+from autograd.value import constant
 from autograd.view import Graph, draw, drawing
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -1,6 +1,6 @@
-"""Which engine runs: ``value.py`` compiled, if it was built from the sources that lie here, or as it stands.
+"""Which engine runs: its units compiled, if they were built from the sources that lie here, or as they stand.
 
-The environment variable GLASSGRAD_NATIVE decides otherwise: ``off`` runs it as it stands, ``require`` raises
+The environment variable GLASSGRAD_NATIVE decides otherwise: ``off`` runs them as they stand, ``require`` raises
 ImportError unless the compiled one can run.
 """
 
@@ -16,7 +16,12 @@ import warnings
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
-SOURCES = ("primitives.py", "value.py", "value.pxd", "native/rules.h", "native/slab.h", "native/build.py")
+UNITS = ("value", "backward")  # what is compiled, in the order in which it is imported; all of it or nothing
+SOURCES = (
+    "primitives.py",
+    *(f"{unit}{suffix}" for unit in UNITS for suffix in (".py", ".pxd")),
+    *("native/rules.h", "native/slab.h", "native/build.py"),
+)
 MARK = b"glassgrad sources "
 why_interpreted = ""  # empty where the compiled engine runs
 
@@ -35,41 +40,52 @@ def table_mark(package: Path = PACKAGE) -> bytes:
     return b"primitives.py: " + hashlib.sha256(table).hexdigest().encode()
 
 
-def compiled_file(package: Path = PACKAGE) -> Path | None:
-    """The compiled engine's file, if it was built."""
-    files = (package / f"value{suffix}" for suffix in importlib.machinery.EXTENSION_SUFFIXES)
-    return next((file for file in files if file.exists()), None)
+def compiled_files(package: Path = PACKAGE) -> list[Path]:
+    """The files of the compiled engine, one a unit; none if it was not built."""
+    files = [package / f"{unit}{suffix}" for unit in UNITS for suffix in importlib.machinery.EXTENSION_SUFFIXES]
+    return [file for file in files if file.exists()]
+
+
+def obstacle(package: Path = PACKAGE) -> str:
+    """Why the compiled engine cannot run; empty if it can."""
+    files = compiled_files(package)
+    built = {file.name.partition(".")[0] for file in files}
+    if not built:
+        return "it was not built; install again where a C compiler and Python.h are"
+    for unit in UNITS:
+        if unit not in built:
+            return f"{unit}.py was not built with the rest; install again to build it anew"
+    for file in files:
+        if fingerprint(package) not in file.read_bytes():
+            return f"{file.name} was built from other sources; install again to build it anew"
+    return ""
 
 
 def engine() -> bool:
-    """Import the engine as ``autograd.value`` and return whether it is the compiled one."""
+    """Import the engine as ``autograd.value`` and ``autograd.backward``; return whether it is the compiled one."""
     global why_interpreted
     wish = os.environ.get("GLASSGRAD_NATIVE", "")
     if wish not in ("", "require", "off"):
         raise ImportError(f"GLASSGRAD_NATIVE is {wish!r}: it can be 'require' or 'off', or not be set")
-    reason = "GLASSGRAD_NATIVE is off"
-    if wish != "off":
-        file = compiled_file()
-        if file is None:
-            reason = "it was not built; install again where a C compiler and Python.h are"
-        elif fingerprint() not in file.read_bytes():
-            reason = f"{file.name} was built from other sources; install again to build it anew"
-            if wish != "require":
-                warnings.warn(f"glassgrad runs interpreted: {reason}", RuntimeWarning, stacklevel=3)
-        else:
-            importlib.import_module("autograd.value")
-            return True
+    reason = "GLASSGRAD_NATIVE is off" if wish == "off" else obstacle()
+    if not reason:
+        for unit in UNITS:
+            importlib.import_module(f"autograd.{unit}")
+        return True
     if wish == "require":
         raise ImportError(f"GLASSGRAD_NATIVE=require, but the compiled engine cannot run: {reason}")
+    if wish != "off" and compiled_files():
+        warnings.warn(f"glassgrad runs interpreted: {reason}", RuntimeWarning, stacklevel=3)
     why_interpreted = reason
-    _interpreted()
+    for unit in UNITS:
+        _import_source(unit)
     return False
 
 
-def _interpreted() -> None:
-    """Import ``value.py`` from its source, also where a compiled file would come first."""
-    name = "autograd.value"
-    path = PACKAGE / "value.py"
+def _import_source(unit: str) -> None:
+    """Import a unit from its source, also where a compiled file would come first."""
+    name = f"autograd.{unit}"
+    path = PACKAGE / f"{unit}.py"
     spec = importlib.util.spec_from_file_location(
         name, path, loader=importlib.machinery.SourceFileLoader(name, str(path))
     )
@@ -88,4 +104,4 @@ def _interpreted() -> None:
             del sys.modules["cython"]
         else:
             sys.modules["cython"] = before
-    vars(sys.modules["autograd"])["value"] = module  # as an import statement would
+    vars(sys.modules["autograd"])[unit] = module  # as an import statement would

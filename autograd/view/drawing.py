@@ -9,9 +9,10 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..backward import topological
 from ..primitives import CONSTANT
 from ..sweeps import edges
-from ..value import ERRORS, Value, numbers_of, topological
+from ..value import ERRORS, Value, numbers_of
 from .render import Graph
 
 _HEADER = """\

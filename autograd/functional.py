@@ -1,25 +1,70 @@
 """Derivatives as functions of functions: ``grad``, ``jacobian``, ``hessian``, ``jvp``, ``vjp``, ``hvp`` and their kin.
 
 Each transform runs the function on fresh inputs and differentiates what it recorded.  Arguments are numbers, NumPy
-arrays, or lists, tuples and dicts of these, nested as you like; a derivative comes back in the same structure.  It
-consists of plain floats, unless the function's value depends on Values besides the transform's own inputs (Values among
-the arguments, or used by the function from outside): then it consists of Values that can be differentiated again.
-So transforms nest to any order, and a gradient taken inside a differentiated program is differentiated with it.
+arrays, or lists, tuples, named tuples, dicts and dataclasses of these, nested as you like; a derivative comes back in
+the same structure.  It consists of plain floats, unless the function's value depends on Values besides the transform's
+own inputs (Values among the arguments, or used by the function from outside): then it consists of Values that can be
+differentiated again.  So transforms nest to any order, and a gradient taken inside a differentiated program is
+differentiated with it.  Type checkers see the arguments only: they take the derivative to be of the type of what it is
+by.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
-from typing import Any
+from itertools import takewhile
+from operator import index
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, TypeVarTuple, overload
 
 from .backward import sweep_floats, topological
+from .structures import Structure, flatten
 from .sweeps import dependents, push, sweep
-from .value import Value, constant, freeze, is_real, recording
+from .value import Value, constant, freeze, recording
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Function = Callable[..., Any]
+Scalar = Callable[..., Value | float]  # what a function is that returns one number
 Argnums = int | tuple[int, ...]
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class Gradient(Protocol):
+    """What ``grad`` makes: the gradient by the first argument, in its structure."""
+
+    @overload
+    def __call__(self, x: float, /, *args: Any, **kwargs: Any) -> float: ...
+    @overload
+    def __call__(self, x: T, /, *args: Any, **kwargs: Any) -> T: ...
+
+
+class ValueAndGradient(Protocol):
+    """What ``value_and_grad`` makes."""
+
+    @overload
+    def __call__(self, x: Value, /, *args: Any, **kwargs: Any) -> tuple[Value, Value]: ...
+    @overload
+    def __call__(self, x: float, /, *args: Any, **kwargs: Any) -> tuple[float, float]: ...
+    @overload
+    def __call__(self, x: T, /, *args: Any, **kwargs: Any) -> tuple[float, T]: ...
+
+
+class Hessian(Protocol):
+    """What ``hessian`` makes: the argument's structure of its structure."""
+
+    @overload
+    def __call__(self, x: Value, /, *args: Any, **kwargs: Any) -> Value: ...
+    @overload
+    def __call__(self, x: float, /, *args: Any, **kwargs: Any) -> float: ...
+    @overload
+    def __call__(self, x: list[float], /, *args: Any, **kwargs: Any) -> list[list[float]]: ...
+    @overload
+    def __call__(self, x: NDArray[Any], /, *args: Any, **kwargs: Any) -> NDArray[Any]: ...
+    @overload
+    def __call__(self, x: Any, /, *args: Any, **kwargs: Any) -> Any: ...
 
 
 def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False) -> list[Any]:
@@ -56,136 +101,98 @@ def _finished(number: Any, lift: bool) -> Any:
     return number if isinstance(number, Value) else constant(number) if lift else float(number)
 
 
-# ---- structures ------------------------------------------------------------------------------------------------------
-
-
-def _is_array(x: Any) -> bool:
-    numpy = sys.modules.get("numpy")  # whoever passes an array has imported it
-    return numpy is not None and isinstance(x, numpy.ndarray)
-
-
-def _map(function: Callable[[Any], Any], tree: Any, what: str) -> Any:
-    """The same structure with ``function`` of every number in it; arrays become object arrays."""
-    if isinstance(tree, Value) or is_real(tree):
-        return function(tree)
-    if isinstance(tree, dict):
-        return {key: _map(function, item, f"{what}[{key!r}]") for key, item in tree.items()}
-    if isinstance(tree, list | tuple):
-        items = [_map(function, item, f"{what}[{i}]") for i, item in enumerate(tree)]
-        if isinstance(tree, list):
-            return items
-        return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
-    if _is_array(tree):
-        result = sys.modules["numpy"].empty(tree.shape, dtype=object)
-        for index, item in zip(sys.modules["numpy"].ndindex(tree.shape), tree.flat, strict=True):
-            result[index] = _map(function, item, f"{what}[{', '.join(map(str, index))}]")
-        return result
-    raise TypeError(
-        f"{what} must be a number, a NumPy array, or a list, tuple or dict of these, not {type(tree).__name__} {tree!r}"
-    )
-
-
-def _numbers(tree: Any, what: str) -> list[Any]:
-    numbers: list[Any] = []
-    _map(numbers.append, tree, what)
-    return numbers
-
-
-def _like(tree: Any, numbers: Iterable[Any]) -> Any:
-    """``tree`` with its numbers replaced in order; arrays whose new numbers are all floats become float arrays."""
-    supply = iter(numbers)
-    return _tightened(_map(lambda _: next(supply), tree, "a derivative"))
-
-
-def _tightened(tree: Any) -> Any:
-    if isinstance(tree, dict):
-        return {key: _tightened(item) for key, item in tree.items()}
-    if isinstance(tree, list):
-        return [_tightened(item) for item in tree]
-    if isinstance(tree, tuple):
-        items = [_tightened(item) for item in tree]
-        return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
-    if _is_array(tree) and all(type(item) is float for item in tree.flat):
-        return tree.astype(float)
-    return tree
-
-
-def _stacked(shape: tuple[int, ...], trees: list[Any], like: Any) -> Any:
-    """Trees of the structure of ``like``, one for each entry of an array of this shape, as one tree of arrays."""
-    if isinstance(like, dict):
-        return {key: _stacked(shape, [tree[key] for tree in trees], item) for key, item in like.items()}
-    if isinstance(like, list | tuple):
-        items = [_stacked(shape, [tree[i] for tree in trees], item) for i, item in enumerate(like)]
-        return items if isinstance(like, list) else type(like)(*items) if hasattr(like, "_fields") else tuple(items)
-    inner = like.shape if _is_array(like) else ()
-    result = sys.modules["numpy"].empty((len(trees), *inner), dtype=object)
-    for i, tree in enumerate(trees):
-        result[i] = tree
-    return _tightened(result.reshape(shape + inner))
-
-
 # ---- one run of a function -------------------------------------------------------------------------------------------
 
 
-class _Run:
-    """A function run on fresh inputs: its result, and the graph between the two."""
+class Run:
+    """A function run on fresh inputs: its result, and the graph between the two.
+
+    ``given`` is the structure of the inputs, ``structure`` that of the result.  ``lift`` is whether derivatives are
+    Values: whether the result depends on Values besides the inputs, on leaves that were there before the run.  A leaf
+    that the function made itself (a detached copy, a constant) is nothing that anybody could differentiate by.
+    """
 
     def __init__(self, f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums) -> None:
-        self.f = f
-        chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-        for i in chosen:
-            if not -len(args) <= i < len(args):
-                raise TypeError(
-                    f"argnums {i} is out of range: {_name(f)} was called with {len(args)} positional arguments"
-                )
+        self.name = name_of(f)
         self.inputs: list[Value] = []
+        chosen = _chosen(argnums, len(args), self.name)
+        taken = [flatten(args[i], f"argument {i} of {self.name}") for i in chosen]
+        structures = [structure for _, structure in taken]
+        self.given = Structure.of_tuple(structures) if isinstance(argnums, tuple) else structures[0]
+        before = Value(0.0)  # older than all that follows
         fresh = list(args)
         with recording(True):
-            for i in chosen:
-                fresh[i] = _map(self._fresh, args[i], f"argument {i} of {_name(f)}")
+            for i, (leaves, structure) in zip(chosen, taken, strict=True):
+                # a number that is a Value already gets a node of its own, so that the outer program's uses stay apart
+                nodes = [+number if isinstance(number, Value) else Value(number) for number in leaves]
+                self.inputs += nodes
+                fresh[i] = structure.rebuild(nodes)
             self.result = f(*fresh, **kwargs)
-        self.given = args[argnums] if isinstance(argnums, int) else tuple(args[i] for i in chosen)
-        self.numbers = _numbers(self.result, f"the result of {_name(f)}")
+        self.numbers, self.structure = flatten(self.result, f"the result of {self.name}")
         self.outputs = [number for number in self.numbers if isinstance(number, Value)]
-        self.order = topological(*self.outputs, stop=set(self.inputs))
-        self.lift = False
+        order = topological(before, *self.outputs, stop=set(self.inputs))
+        outside = list(takewhile(lambda node: node is not before, order))  # leaves are in the order of their birth
+        self.order = order[: len(outside)] + order[len(outside) + 1 :]
+        self.lift = any(node.op is None for node in outside)
         for node in self.inputs:
             if node.op is None:
                 freeze(node)  # while f ran, transforms inside it had to see a leaf; nobody else differentiates by it
             else:
                 self.lift = True
-        self.lift = self.lift or any(node.op is None for node in self.order)
-
-    def _fresh(self, number: Any) -> Value:
-        # a number that is a Value already gets a node of its own, so that the outer program's uses of it stay apart
-        node = +number if isinstance(number, Value) else Value(number)
-        self.inputs.append(node)
-        return node
 
     def scalar(self) -> Any:
-        if len(self.numbers) != 1 or self.numbers[0] is not self.result:
+        if not self.structure.is_number:
             raise TypeError(
-                f"{_name(self.f)} must return one number to have a gradient, not {type(self.result).__name__} "
+                f"{self.name} must return one number to have a gradient, not {type(self.result).__name__} "
                 f"{self.result!r}; for several numbers use autograd.jacobian"
             )
-        return self.result
+        return self.numbers[0]
 
     def value(self) -> Any:
         """The function's value: floats, or Values if it depends on Values besides the inputs."""
-        return self.result if self.lift else _like(self.result, [_plain(number) for number in self.numbers])
+        return self.result if self.lift else self.structure.rebuild([plain(number) for number in self.numbers])
 
-    def reverse(self, seeds: dict[Value, Any], lift: bool = False) -> Any:
-        """The derivatives by the inputs, in the structure in which these were given."""
-        lift = lift or self.lift
+    def reverse(self, seeds: dict[Value, Any], lift: bool = False) -> list[Any]:
+        """The derivatives by the inputs."""
         with recording(True):
-            return _like(self.given, _reverse(self.order, seeds, self.inputs, lift))
+            return _reverse(self.order, seeds, self.inputs, lift or self.lift)
 
 
-def _plain(number: Any) -> float:
+def _argnums(argnums: Any) -> Argnums:
+    """argnums as an int or a tuple of them.  Raises TypeError for anything else, and ValueError for none."""
+    try:
+        if isinstance(argnums, list | tuple):
+            if not argnums:
+                raise ValueError(f"argnums {argnums!r} names no argument to differentiate by")
+            return tuple([_argnum(i) for i in argnums])
+        return _argnum(argnums)
+    except TypeError:
+        raise TypeError(f"argnums takes a whole number or a tuple of them, not {argnums!r}") from None
+
+
+def _argnum(i: Any) -> int:
+    if isinstance(i, bool):
+        raise TypeError
+    return index(i)
+
+
+def _chosen(argnums: Argnums, count: int, name: str) -> list[int]:
+    """The places that argnums names among this many arguments."""
+    places: list[int] = []
+    for i in argnums if isinstance(argnums, tuple) else (argnums,):
+        if not -count <= i < count:
+            raise TypeError(f"argnums {i} is out of range: {name} was called with {count} positional arguments")
+        if i % count in places:
+            raise ValueError(f"argnums {argnums} names argument {i % count} of {name} twice")
+        places.append(i % count)
+    return places
+
+
+def plain(number: Any) -> float:
     return number.data if isinstance(number, Value) else float(number)
 
 
-def _name(f: Function) -> str:
+def name_of(f: Function) -> str:
     return getattr(f, "__name__", None) or repr(f)
 
 
@@ -198,38 +205,44 @@ def _seed(outputs: Iterable[Any], seeds: Iterable[Any]) -> dict[Value, Any]:
     return result
 
 
-def _matching(tree: Any, like: Any, what: str) -> list[Any]:
-    numbers, wanted = _numbers(tree, what), _numbers(like, what)
-    if len(numbers) != len(wanted):
-        raise TypeError(
-            f"{what} must have the structure of what they go with: {len(wanted)} numbers, not {len(numbers)}"
-        )
-    return [number if isinstance(number, Value) else float(number) for number in numbers]
-
-
 # ---- the transforms --------------------------------------------------------------------------------------------------
 
 
+@overload
+def value_and_grad(f: Function, argnums: Literal[0] = 0) -> ValueAndGradient: ...
+@overload
+def value_and_grad(f: Function, argnums: int) -> Callable[..., tuple[Any, Any]]: ...
+@overload
+def value_and_grad(f: Function, argnums: tuple[int, ...]) -> Callable[..., tuple[Any, tuple[Any, ...]]]: ...
 def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
     """A function that returns ``(f(*args), gradient)``; what ``scipy.optimize.minimize(..., jac=True)`` wants.
 
     The gradient is by the argument (or the tuple of arguments) that ``argnums`` names, in its structure.  Raises
-    TypeError when f does not return one number.
+    TypeError when f does not return one number, and ValueError when ``argnums`` names none or one twice.
 
     >>> value_and_grad(lambda x, y: x * x * y)(3.0, 2.0)
     (18.0, 12.0)
     """
+    argnums = _argnums(argnums)
 
     @wraps(f)
     def derived(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        run = _Run(f, args, kwargs, argnums)
-        return run.value(), run.reverse(_seed([run.scalar()], [1.0]))
+        run = Run(f, args, kwargs, argnums)
+        return run.value(), run.given.rebuild(run.reverse(_seed([run.scalar()], [1.0])))
 
     return derived
 
 
+@overload
+def grad(f: Function, argnums: Literal[0] = 0) -> Gradient: ...
+@overload
+def grad(f: Function, argnums: int) -> Function: ...
+@overload
+def grad(f: Function, argnums: tuple[int, ...]) -> Callable[..., tuple[Any, ...]]: ...
 def grad(f: Function, argnums: Argnums = 0) -> Function:
     """The gradient of ``f`` by the argument (or the tuple of arguments) that ``argnums`` names, as a function.
+
+    Raises as ``value_and_grad`` does.
 
     >>> grad(lambda p: p["a"] ** 2 * p["b"])({"a": 3.0, "b": 2.0})
     {'a': 12.0, 'b': 9.0}
@@ -237,10 +250,11 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
     >>> grad(grad(grad(cube)))(5.0)
     6.0
     """
+    both: Function = value_and_grad(f, argnums)
 
     @wraps(f)
     def derived(*args: Any, **kwargs: Any) -> Any:
-        return value_and_grad(f, argnums)(*args, **kwargs)[1]
+        return both(*args, **kwargs)[1]
 
     return derived
 
@@ -254,72 +268,102 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
     >>> jacobian(lambda v: [v[0] * v[1], v[0] + v[1]])([2.0, 3.0])
     [[3.0, 2.0], [1.0, 1.0]]
     """
+    argnums = _argnums(argnums)
 
     @wraps(f)
     def derived(*args: Any, **kwargs: Any) -> Any:
-        run = _Run(f, args, kwargs, argnums)
-        rows = iter([run.reverse(_seed([number], [1.0])) for number in run.numbers])
-
-        def arranged(result: Any) -> Any:
-            if isinstance(result, dict):
-                return {key: arranged(item) for key, item in result.items()}
-            if isinstance(result, list | tuple):
-                return type(result)(map(arranged, result)) if isinstance(result, list) else tuple(map(arranged, result))
-            if _is_array(result):
-                return _stacked(result.shape, [next(rows) for _ in range(result.size)], run.given)
-            return next(rows)
-
-        return arranged(run.result)
+        run = Run(f, args, kwargs, argnums)
+        rows = [run.reverse(_seed([number], [1.0])) for number in run.numbers]
+        return run.structure.of_structures(run.given, rows)
 
     return derived
 
 
+@overload
+def hessian(f: Function, argnums: Literal[0] = 0) -> Hessian: ...
+@overload
+def hessian(f: Function, argnums: Argnums) -> Function: ...
 def hessian(f: Function, argnums: Argnums = 0) -> Function:
     """The second derivatives of ``f``, as a function: the jacobian of its gradient.
 
     >>> hessian(lambda v: v[0] ** 2 * v[1])([3.0, 2.0])
     [[4.0, 6.0], [6.0, 0.0]]
     """
-    return jacobian(grad(f, argnums), argnums)
+    slope: Function = grad(f, argnums)
+    return jacobian(slope, argnums)
 
 
+@overload
+def jvp(f: Scalar, primals: Sequence[Value], tangents: Sequence[Any]) -> tuple[Value, Value]: ...
+@overload
+def jvp(f: Scalar, primals: Sequence[float], tangents: Sequence[float]) -> tuple[float, float]: ...
+@overload
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]: ...
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """``(f(*primals), J @ tangents)`` in forward mode: how the result moves when the arguments move by ``tangents``.
+
+    Tangents go with the primals by key and shape; raises TypeError if they cannot.
 
     >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (6.0, 3.0)
     """
-    run = _Run(f, primals, {}, tuple(range(len(primals))))
-    directions = _matching(tuple(tangents), run.given, "tangents")
+    primals = _sequence(primals, "primals")
+    run = Run(f, primals, {}, tuple(range(len(primals))))
+    directions = _floats(run.given.match(_sequence(tangents, "tangents"), "tangents"))
     lift = run.lift or any(isinstance(direction, Value) for direction in directions)
     with recording(True):
         pushed = push(run.order, _seed(run.inputs, directions), run.outputs, lift)
     moved = [_finished(pushed.get(number, 0.0) if isinstance(number, Value) else 0.0, lift) for number in run.numbers]
-    return run.value(), _like(run.result, moved)
+    return run.value(), run.structure.rebuild(moved)
 
 
-def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+@overload
+def vjp(f: Scalar, *primals: float) -> tuple[float, Callable[[Any], tuple[float, ...]]]: ...
+@overload
+def vjp(f: Function, *primals: *Ts) -> tuple[Any, Callable[[Any], tuple[*Ts]]]: ...
+def vjp(f: Function, *primals: *Ts) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """``(f(*primals), pullback)``: the pullback maps a cotangent of the result to ``cotangent @ J``, one per argument.
+
+    The cotangent goes with the result by key and shape; the pullback raises TypeError if it cannot.
 
     >>> value, pullback = vjp(lambda x, y: x * y, 2.0, 3.0)
     >>> value, pullback(10.0)
     (6.0, (30.0, 20.0))
     """
-    run = _Run(f, primals, {}, tuple(range(len(primals))))
+    run = Run(f, primals, {}, tuple(range(len(primals))))
 
     def pullback(cotangent: Any) -> Any:
-        seeds = _matching(cotangent, run.result, "cotangents")
-        return run.reverse(_seed(run.numbers, seeds), any(isinstance(seed, Value) for seed in seeds))
+        seeds = _floats(run.structure.match(cotangent, "the cotangent"))
+        lift = any(isinstance(seed, Value) for seed in seeds)
+        return run.given.rebuild(run.reverse(_seed(run.numbers, seeds), lift))
 
     return run.value(), pullback
 
 
+@overload
+def hvp(f: Function, primals: tuple[*Ts], tangents: Sequence[Any]) -> tuple[*Ts]: ...
+@overload
+def hvp(f: Function, primals: Sequence[T], tangents: Sequence[Any]) -> tuple[T, ...]: ...
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """The Hessian of ``f`` at ``primals`` times ``tangents``, in the structure of the primals, without the Hessian.
 
-    Forward over reverse: the jvp of the gradient, at a few times the cost of one gradient.
+    Forward over reverse: the jvp of the gradient, at a few times the cost of one gradient.  Raises as ``jvp`` does.
 
     >>> hvp(lambda x, y: x * x * y, (3.0, 2.0), (1.0, 0.0))
     (4.0, 6.0)
     """
+    primals = _sequence(primals, "primals")
     return jvp(grad(f, tuple(range(len(primals)))), primals, tangents)[1]
+
+
+def _sequence(arguments: Any, what: str) -> tuple[Any, ...]:
+    if not isinstance(arguments, list | tuple):
+        raise TypeError(
+            f"{what} are a list or tuple, with one for each argument, not {type(arguments).__name__} {arguments!r}: "
+            "write (x,) for one"
+        )
+    return tuple(arguments)
+
+
+def _floats(numbers: Iterable[Any]) -> list[Any]:
+    return [number if isinstance(number, Value) else float(number) for number in numbers]

@@ -99,7 +99,7 @@ def test_results_and_arguments_that_make_no_sense():
         grad(lambda p: p["a"][0])({"a": [1.0, "x"]})
     with pytest.raises(TypeError, match="the result of <lambda> must be a number"):
         grad(lambda x: None)(1.0)
-    with pytest.raises(TypeError, match=r"tangents must have the structure.*2 numbers, not 1"):
+    with pytest.raises(TypeError, match="tangents must be a tuple of 2 to match, not a tuple of 1"):
         jvp(lambda x, y: x * y, (1.0, 2.0), (1.0,))
     assert grad(lambda x: 3.0)(1.0) == 0.0
 

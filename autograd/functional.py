@@ -150,7 +150,7 @@ class Run:
 
     def value(self) -> Any:
         """The function's value: floats, or Values if it depends on Values besides the inputs."""
-        return self.result if self.lift else self.structure.rebuild([plain(number) for number in self.numbers])
+        return self.result if self.lift else self.structure.rebuild([float_of(number) for number in self.numbers])
 
     def reverse(self, seeds: dict[Value, Any], lift: bool = False) -> list[Any]:
         """The derivatives by the inputs."""
@@ -188,7 +188,7 @@ def _chosen(argnums: Argnums, count: int, name: str) -> list[int]:
     return places
 
 
-def plain(number: Any) -> float:
+def float_of(number: Any) -> float:
     return number.data if isinstance(number, Value) else float(number)
 
 

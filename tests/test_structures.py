@@ -373,7 +373,9 @@ def test_what_a_dataclass_computes_of_its_fields() -> None:
     assert structure.rebuild([5.0]).square == 25.0  # anew
     assert flatten(Box[float](1.0), "p")[0] == [1.0]
     for tree, name in ((Area(3.0), "area"), (Hidden(3.0), "scale")):
-        with pytest.raises(TypeError, match=f"p is a .* with the attribute '{name}', which is no argument of its __ini"):
+        with pytest.raises(
+            TypeError, match=f"p is a .* with the attribute '{name}', which is no argument of its __ini"
+        ):
             flatten(tree, "p")
 
 

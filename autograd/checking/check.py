@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..functional import _is_array, _like, _name, _numbers, _plain
+from ..functional import float_of, name_of
 from ..primitives import Primitive
+from ..structures import Structure, flatten, is_array
 from ..value import Value, is_real
 from .blame import explain
 from .examine import Examined
@@ -19,11 +19,11 @@ from .report import GradientMismatch, GradientReport
 def check_grads(f: Callable[..., Any], args: Any, order: int = 2) -> GradientReport:
     """The report of a check of f's derivatives up to ``order`` at ``args``, by all numbers among the arguments.
 
-    ``args`` is the tuple (or list) of f's positional arguments: numbers, NumPy arrays, or lists, tuples and dicts of
-    these; a single argument that is a number or an array may be given as it is.  f may return any such structure, and
-    each number in it is checked.  Order 1 compares reverse mode, forward mode and finite differences of f on floats
-    (on Values, if f takes nothing else); order 2 the derivatives of the gradient: reverse over reverse, forward over
-    reverse and finite differences of the gradient; and so on.
+    ``args`` is the tuple (or list) of f's positional arguments: numbers, NumPy arrays, or lists, tuples, dicts
+    and dataclasses of these; a single argument that is a number or an array may be given as it is.  f may return any
+    such structure, and each number in it is checked.  Order 1 compares reverse mode, forward mode and finite
+    differences of f on floats (on Values, if f takes nothing else); order 2 the derivatives of the gradient: reverse
+    over reverse, forward over reverse and finite differences of the gradient; and so on.
 
     >>> from autograd.math import exp
     >>> report = check_grads(lambda x, y: x * exp(-y), (2.0, 1.0))
@@ -39,14 +39,17 @@ def check_grads(f: Callable[..., Any], args: Any, order: int = 2) -> GradientRep
     if order < 1:
         raise ValueError(f"check_grads takes an order of 1 or more, not {order!r}")
     args = _arguments(f, args)
-    title = "f" if _name(f) == "<lambda>" else getattr(f, "__name__", None) or str(f)
-    xs = [_plain(number) for number in _numbers(args, f"the arguments of {title}")]
-    names = _argument_paths(f, args)
+    title = "f" if name_of(f) == "<lambda>" else getattr(f, "__name__", None) or str(f)
+    parameters = _parameters(f, args)
+    parts = [flatten(arg, name) for name, arg in zip(parameters, args, strict=True)]
+    given = Structure.of_tuple([structure for _, structure in parts])
+    xs = [float_of(number) for numbers, _ in parts for number in numbers]
+    names = [path for name, (_, part) in zip(parameters, parts, strict=True) for path in part.paths(name)]
 
     def flat(numbers: list[Any]) -> list[Any]:
-        return _numbers(f(*_like(args, numbers)), f"the result of {title}")
+        return flatten(f(*given.rebuild(numbers)), f"the result of {title}")[0]
 
-    outputs = _paths(f(*_like(args, [Value(x) for x in xs])), title)
+    outputs = flatten(f(*given.rebuild([Value(x) for x in xs])), f"the result of {title}")[1].paths(title)
     if not xs or not outputs:
         raise ValueError(f"nothing to check: no number among the {'results' if xs else 'arguments'} of {title}")
     report = GradientReport(title, dict(zip(names, xs, strict=True)), order)
@@ -70,12 +73,12 @@ def _plainly(f: Flat, xs: list[float]) -> Flat:
     try:
         f(xs)
     except (AttributeError, TypeError):
-        return lambda numbers: [_plain(y) for y in f([Value(x) for x in numbers])]
+        return lambda numbers: [float_of(y) for y in f([Value(x) for x in numbers])]
     return on_floats(f)
 
 
 def _arguments(f: Callable[..., Any], args: Any) -> tuple[Any, ...]:
-    if isinstance(args, Value) or is_real(args) or _is_array(args):
+    if isinstance(args, Value) or is_real(args) or is_array(args):
         args = (args,)
     if not isinstance(args, list | tuple):
         raise TypeError(
@@ -85,7 +88,7 @@ def _arguments(f: Callable[..., Any], args: Any) -> tuple[Any, ...]:
         inspect.signature(f).bind(*args)
     except TypeError as error:
         raise TypeError(
-            f"{_name(f)} cannot be called with the {len(args)} arguments of args ({error}): "
+            f"{name_of(f)} cannot be called with the {len(args)} arguments of args ({error}): "
             "check_grads takes the tuple of them; a single list x is written (x,)"
         ) from None
     except ValueError:
@@ -93,8 +96,8 @@ def _arguments(f: Callable[..., Any], args: Any) -> tuple[Any, ...]:
     return tuple(args)
 
 
-def _argument_paths(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
-    """The path of each number: by the parameters' names where f (or, of a primitive, a rule) tells them."""
+def _parameters(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
+    """What the arguments are called: the parameters' names where f (or, of a primitive, a rule) tells them."""
     names = [f"args[{i}]" for i in range(len(args))]
     skip = 0
     if isinstance(f, Primitive) and isinstance(f.partials, tuple) and f.gather is None:
@@ -106,19 +109,4 @@ def _argument_paths(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
     for i, parameter in enumerate(parameters[: len(args)]):
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
             names[i] = parameter.name
-    return [path for name, arg in zip(names, args, strict=True) for path in _paths(arg, name)]
-
-
-def _paths(tree: Any, path: str) -> list[str]:
-    if isinstance(tree, dict):
-        return [p for key, item in tree.items() for p in _paths(item, f"{path}[{key!r}]")]
-    if isinstance(tree, list | tuple):
-        return [p for i, item in enumerate(tree) for p in _paths(item, f"{path}[{i}]")]
-    if _is_array(tree):
-        indices = sys.modules["numpy"].ndindex(tree.shape)
-        return [
-            p
-            for index, item in zip(indices, tree.flat, strict=True)
-            for p in _paths(item, f"{path}[{', '.join(map(str, index))}]")
-        ]
-    return [path]
+    return names

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from ..functional import _plain, jacobian, jvp, vjp
+from ..functional import float_of, jacobian, jvp, vjp
 from ..value import ERRORS
 from .differences import EPSILON, RESOLUTION, Slope, numeric_slopes
 from .flat import Flat, derivative, rounding_bounds
@@ -39,7 +39,7 @@ class Examined:
         noise = [e + EPSILON * abs(ys[0]) + max(ys) - min(ys) for e, *ys in zip(bounds, *runs, strict=True)]
         self.noise = [e if math.isfinite(e) else 0.0 for e in noise]
         values, pullback = vjp(f, xs)
-        self.values = [_plain(y) for y in values]
+        self.values = [float_of(y) for y in values]
         m = len(self.values)
 
         def by_inputs(o: int) -> list[float] | None:
@@ -147,7 +147,7 @@ def judge(row: GradientRow, reverse: float, forward: float, slope: Slope, roundi
 
 def _attempt(function: Callable[[], Any]) -> tuple[list[float] | None, str]:
     try:
-        return [_plain(number) for number in function()], ""
+        return [float_of(number) for number in function()], ""
     except ERRORS as error:
         return None, str(error)
 

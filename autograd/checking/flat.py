@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..functional import _plain, _Run, jacobian
+from ..functional import Run, float_of, jacobian
 from ..primitives import CONSTANT, abs_, max_, min_, neg, pos, relu, sign, where
 from ..sweeps import dependents, edges
 from ..value import ERRORS, Value
@@ -23,7 +23,7 @@ EXACT = (pos, neg, abs_, max_, min_, where, relu, sign)  # these do not round
 def rounding_bounds(f: Flat, xs: list[float]) -> tuple[list[float], list[list[float]], list[Value]]:
     """By f's graph: bounds of the rounding errors of its outputs; for each output and input the sum over all paths of
     the product of abs(partial); and the operations through which a derivative flows."""
-    run = _Run(f, (xs,), {}, 0)
+    run = Run(f, (xs,), {}, 0)
     inputs, active = set(run.inputs), dependents(run.order, run.inputs)
     errors, sizes, alive = [], [], set[Value]()
     for number in run.numbers:
@@ -62,6 +62,6 @@ def derivatives(f: Flat, order: int) -> Flat:
 
 def on_floats(f: Flat) -> Flat:
     def plain(xs: list[float]) -> list[float]:
-        return [_plain(y) for y in f(xs)]
+        return [float_of(y) for y in f(xs)]
 
     return plain

@@ -34,8 +34,9 @@ from .losses import (
     softmax_cross_entropy,
 )
 from .module import Module
-from .network import Connection, Network, Node
+from .network import Network
 from .optim import SGD, Adam, AdamW
+from .topology import Connection, Node
 from .training import History, evaluate, fit, predict
 
 load = Module.load

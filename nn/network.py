@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -14,32 +14,10 @@ from autograd.math import dot
 from .layers import Activation, Initialiser, Seed, activation_function, activation_name, generator, initialiser
 from .losses import Loss, half_squared
 from .module import Module
+from .topology import KINDS, Connection, Node, drawing
 
 if TYPE_CHECKING:
     from autograd.view import Graph
-
-KINDS = ("input", "hidden", "output")
-
-
-@dataclass(eq=False, slots=True)
-class Node:
-    """A node: an input passes its number on; another gives activation(Σ weight · output of the source + bias)."""
-
-    id: int
-    kind: str
-    bias: Value | None = None  # None for an input
-    activation: Callable[[Any], Any] | None = None  # None for an input
-
-
-@dataclass(eq=False, slots=True)
-class Connection:
-    """An edge from one node to another; while it is not ``enabled``, it takes part in nothing."""
-
-    innovation: int
-    source: int
-    target: int
-    weight: Value
-    enabled: bool = True
 
 
 @dataclass(slots=True)
@@ -365,9 +343,7 @@ class Network(Module):
         Inputs have sharp corners and outputs a double outline; a connection that is switched off is dashed.  The graph
         of one forward pass, with every number in it, is ``autograd.view.draw`` of what ``activate`` returns.
         """
-        from .topology import topology
-
-        return topology(self)
+        return drawing(self._nodes.values(), [(c, self.is_on(c)) for c in self._connections.values()])
 
     def __repr__(self) -> str:
         inputs, hidden, outputs = (len(self._of_kind(kind)) for kind in KINDS)

@@ -1,50 +1,65 @@
-"""The drawing of a ``Network`` as it was put together: its nodes and connections, not the operations they make."""
+"""What a ``Network`` is put together from, ``Node`` and ``Connection``, and the drawing of that."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from autograd.view.drawing import _HEADER, _LOOK, _cell, _field, _short, _small, _table, _typed
-from autograd.view.render import Graph
+from autograd import Value
 
 if TYPE_CHECKING:
-    from .network import Connection, Network, Node
+    from autograd.view import Graph
 
-_LOOKS = {
-    "input": _LOOK["leaf"],
-    "hidden": _LOOK["operation"],
-    "output": f"{_LOOK['operation']}, peripheries=2",
-}
-_OFF = ', style=dashed, color="#8c959f", fontcolor="#57606a"'
+KINDS = ("input", "hidden", "output")
 
 
-def topology(network: Network) -> Graph:
-    """The network's nodes and connections as a Graph, the inputs in one rank and the outputs in another."""
-    lines = [_node(node) for node in network.nodes.values()]
-    for kind, rank in (("input", "min"), ("output", "max")):
-        same = " ".join(f"n{node.id};" for node in network.nodes.values() if node.kind == kind)
-        lines.append(f"{{rank={rank}; {same}}}")
-    lines += [_edge(connection, network.is_on(connection)) for connection in network.connections.values()]
-    source = "\n".join([_HEADER.rstrip(), *(f"  {line}" for line in lines), "}", ""])
-    return Graph(source, len(network.nodes), len(network.connections))
+@dataclass(eq=False, slots=True)
+class Node:
+    """A node: an input passes its number on; another gives activation(Σ weight · output of the source + bias)."""
+
+    id: int
+    kind: str
+    bias: Value | None = None  # None for an input
+    activation: Callable[[Any], Any] | None = None  # None for an input
 
 
-def _node(node: Node) -> str:
-    text, full = [_small(node.kind), f"<B>{node.id}</B>"], [f"{node.kind} {node.id}"]
-    if node.activation is not None and node.bias is not None:
-        name = getattr(node.activation, "name", None) or getattr(node.activation, "__name__", "function")
-        text += [_typed(name), _field("bias", _short(node.bias.data))]
-        full.append(f"bias {node.bias.data!r}")
-    label = _table([_cell("<BR/>".join(text))])
-    tooltip = "\\n".join(full)
-    return f'n{node.id} [id=n{node.id}, class={node.kind}, {_LOOKS[node.kind]}, tooltip="{tooltip}", label=<{label}>]'
+@dataclass(eq=False, slots=True)
+class Connection:
+    """An edge from one node to another; while it is not ``enabled``, it takes part in nothing."""
+
+    innovation: int
+    source: int
+    target: int
+    weight: Value
+    enabled: bool = True
 
 
-def _edge(connection: Connection, on: bool) -> str:
-    state = "" if on else " (disabled)" if not connection.enabled else " (masked)"
-    tooltip = f"innovation {connection.innovation}{state}: weight {connection.weight.data!r}"
-    return (
-        f"n{connection.source} -> n{connection.target} [id=e{connection.innovation}, "
-        f'class="{"on" if on else "off"}", label="{_short(connection.weight.data)}", '
-        f'tooltip="{tooltip}", labeltooltip="{tooltip}"{"" if on else _OFF}]'
-    )
+def drawing(nodes: Iterable[Node], connections: Iterable[tuple[Connection, bool]]) -> Graph:
+    """Nodes and connections, each with whether it takes part, as a Graph; inputs in one rank and outputs in another."""
+    from autograd.view import Graph, dot  # on first use: most programs never draw
+
+    def box(node: Node) -> str:
+        text, full = [dot.small(node.kind), f"<B>{node.id}</B>"], [f"{node.kind} {node.id}"]
+        if node.activation is not None and node.bias is not None:
+            name = getattr(node.activation, "name", None) or getattr(node.activation, "__name__", "function")
+            text += [dot.typed(name), dot.field("bias", dot.number(node.bias.data))]
+            full.append(f"bias {node.bias.data!r}")
+        look = dot.LOOK["leaf" if node.kind == "input" else "operation"]
+        look = f"{look}, {dot.OUTPUT}" if node.kind == "output" else look
+        return dot.node(f"n{node.id}", node.kind, look, dot.table([dot.cell(text)]), "\\n".join(full))
+
+    def arrow(connection: Connection, on: bool) -> str:
+        state = "" if on else " (disabled)" if not connection.enabled else " (masked)"
+        hint = f"innovation {connection.innovation}{state}: weight {connection.weight.data!r}"
+        ends, name = (f"n{connection.source}", f"n{connection.target}"), f"e{connection.innovation}"
+        text, (kind, look) = dot.number(connection.weight.data), ("on", "") if on else ("off", dot.OFF)
+        return dot.edge(*ends, name, text, hint, kind, look)
+
+    nodes, connections = list(nodes), list(connections)
+    ranks = [
+        f"{{rank={rank}; {' '.join(f'n{node.id};' for node in nodes if node.kind == kind)}}}"
+        for kind, rank in (("input", "min"), ("output", "max"))
+    ]
+    source = dot.document([*map(box, nodes), *ranks, *(arrow(connection, on) for connection, on in connections)])
+    return Graph(source, len(nodes), len(connections))

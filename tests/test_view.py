@@ -22,7 +22,7 @@ from autograd import math as am
 from autograd.backward import topological
 from autograd.sweeps import edges
 from autograd.value import constant
-from autograd.view import Graph, draw, drawing
+from autograd.view import Graph, dot, draw, drawing
 
 SVG = "{http://www.w3.org/2000/svg}"
 HINT = "{http://www.w3.org/1999/xlink}title"
@@ -41,9 +41,10 @@ class Picture:
         self.groups = {g.attrib["id"]: g for g in self.root.iter(f"{SVG}g")}
         classes = {name: (g.get("class") or "").split() for name, g in self.groups.items()}
         nodes = {name: kinds[1:] for name, kinds in classes.items() if kinds[:1] == ["node"]}
-        self.kinds = {name: kinds for name, kinds in nodes.items() if kinds != ["cut"]}
+        self.kinds = {name: kinds for name, kinds in nodes.items() if kinds not in (["cut"], ["reference"])}
         self.texts = {name: texts(self.groups[name]) for name in self.kinds}
-        self.cuts = {name: " ".join(texts(self.groups[name])) for name in nodes if name not in self.kinds}
+        self.cuts = {name: " ".join(texts(self.groups[name])) for name in nodes if nodes[name] == ["cut"]}
+        self.references = {name: texts(self.groups[name]) for name in nodes if nodes[name] == ["reference"]}
         joins = [name for name, kinds in classes.items() if kinds[:1] == ["edge"]]
         self.edges = {name: " ".join(texts(self.groups[name])) for name in joins if re.fullmatch(r"e\d+_\d+", name)}
         self.ends = {name: self._ends(name) for name in joins}
@@ -469,7 +470,7 @@ def test_the_check_of_labels_finds_planted_faults(
     label: str, fault: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert_shown([label])
-    monkeypatch.setattr(drawing, "_typed", fault)
+    monkeypatch.setattr(dot, "typed", fault)
     with pytest.raises((AssertionError, RuntimeError, ET.ParseError)):
         assert_shown([label])
 
@@ -592,14 +593,23 @@ def test_few_nodes_with_very_many_operands_are_refused() -> None:
     assert "… 50,000 operands" in draw(many, depth=0).source
 
 
-def test_lines_replace_curves_only_where_edges_are_long() -> None:
-    assert "splines=line" in draw(loop(60)).source
-    assert len(Picture(draw(loop(60))).edges) == 180
+def test_edges_begin_at_references_only_where_they_are_long() -> None:
+    output = loop(60)
+    number = numbered(output)
+    x = number[output.args[0].args[1]]
+    picture = Picture(draw(output))
+    assert len(picture.edges) == 180
+    far = {name: ends for name, ends in picture.ends.items() if ends[0].startswith("r")}
+    assert len(far) > 50
+    assert picture.references == {f"r{ends[1][1:]}_{x}": [f"n{x}"] for ends in far.values()}
+    assert all(ends == (f"r{name[1:-2]}_{x}", f"n{name[1:-2]}") for name, ends in far.items())
+    assert picture.texts[f"n{x}"][0] == f"n{x}"  # the node says which it is, or nobody would find it
+    assert picture.hint(min(far)).startswith(f"∂n{far[min(far)][1][1:]}/∂n{x} = ")
     y = Value(1.0)
     for _ in range(60):
         y = (y * Value(2.0)).sin()  # as long, but each leaf is beside its only use
     for graph in (draw(loop(20)), draw(network()), draw(y)):
-        assert "splines" not in graph.source
+        assert "reference" not in graph.source
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import math
-import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,22 +10,11 @@ from ..backward import topological
 from ..primitives import CONSTANT
 from ..sweeps import edges
 from ..value import ERRORS, Value, numbers_of
+from . import dot
 from .render import Graph
 
-_HEADER = """\
-digraph "computation graph" {
-  graph [rankdir=LR, bgcolor=white, pad=0.15, nodesep=0.25, ranksep=0.4, nslimit=2]
-  node [shape=box, margin=0, height=0, width=0, fontname=Courier, fontsize=11, fontcolor="#1f2328"]
-  edge [fontname=Courier, fontsize=10, color="#57606a", fontcolor="#0550ae", arrowsize=0.6]"""
-
-# The kinds of node differ in outline, not in colour alone: a leaf has sharp corners, the result of an operation round
-# ones, a constant a dotted outline, an output a double one, and what is cut off a dashed one.
-_LOOK = {
-    "leaf": 'style=filled, color="#0969da", fillcolor="#ddf4ff"',
-    "operation": 'style="rounded,filled", color="#57606a", fillcolor="#f6f8fa"',
-    "constant": 'style="dotted,filled", color="#57606a", fillcolor="#ffffff"',
-    "cut": 'style="dashed,rounded", color="#8c959f", fontcolor="#57606a", fontsize=10, margin="0.08,0.03"',
-}
+_SHORT = 8  # ranks: where edges are many and long, those beyond it end at a reference
+_LENGTHS = 500_000  # the sum of the cubes of all lengths at which that begins: seconds of Graphviz's time
 
 
 def draw(
@@ -42,7 +28,8 @@ def draw(
     whose data was set after the forward pass shows the number ``used`` there too.  Numbers among the operands stand in
     the node of the operation, ``** 2``.  Where the order of the operands matters and does not show otherwise, the edges
     end at their places in it, 1, 2, ….  Numbers are rounded to five digits; in SVG, pointing at a node or an edge shows
-    them in full.
+    them in full.  Where edges are so many and long that no line could be followed, as from the leaf that every step of
+    a long loop uses, those over more than eight ranks begin at a small dashed box which says whose they are.
 
     With ``depth``, only nodes within that many edges behind the outputs are drawn.  With ``around``, only that node of
     the graph and those within ``depth`` edges of it in either direction: if ``depth`` is not given, its operands and
@@ -84,10 +71,7 @@ def draw(
 
     view = _View(order, shown, users, outputs)
     nodes = [node for node in order if node in shown]
-    lines = [line for node in nodes for line in view.lines(node)]
-    if _has_long_edges(nodes):
-        lines.insert(0, "splines=line")
-    return Graph("\n  ".join([_HEADER, *lines]) + "\n}\n", len(nodes), view.edges)
+    return Graph(dot.document(line for node in nodes for line in view.lines(node)), len(nodes), view.edges)
 
 
 # ---- which part ------------------------------------------------------------------------------------------------------
@@ -125,10 +109,11 @@ def _near(start: list[Value], neighbours: Callable[[Value], list[Value]], depth:
     return found
 
 
-def _has_long_edges(nodes: list[Value]) -> bool:
-    """Whether edges cross so many ranks that Graphviz would take long to fit curves to them, rather than lines.
+def _far(nodes: list[Value]) -> set[tuple[Value, Value]]:
+    """The pairs (operand, node) that stand so far apart that their edge ends at a reference.
 
-    Its time grows with the cube of an edge's length; the bound is reached by a loop of 30 steps that all use one leaf.
+    Graphviz puts a point on an edge for every rank that it crosses: the leaf that all steps of a loop use makes n²/2 of
+    them.  Its time grows with the cube of the length, and the eye does not follow such lines either.
     """
     rank: dict[Value, int] = {}
     first_use: dict[Value, int] = {}
@@ -140,7 +125,10 @@ def _has_long_edges(nodes: list[Value]) -> bool:
     for node, use in first_use.items():
         if node.op is None:
             rank[node] = use - 1  # a leaf is placed beside its first use
-    return sum((rank[node] - rank[arg]) ** 3 for node in nodes for arg in _behind(node) if arg in rank) > 2_000_000
+    lengths = [(rank[node] - rank[arg], arg, node) for node in nodes for arg in _behind(node) if arg in rank]
+    if sum(length**3 for length, _, _ in lengths) <= _LENGTHS:
+        return set()
+    return {(arg, node) for length, arg, node in lengths if length > _SHORT}
 
 
 def _too_large(what: str, limit: int) -> str:
@@ -162,6 +150,8 @@ class _View:
     ) -> None:
         self.number = {node: i for i, node in enumerate(order)}
         self.shown, self.users = shown, users
+        self.far = _far([node for node in order if node in shown])
+        self.referred = {arg for arg, _ in self.far}
         self.roles: dict[Value, str] = {}
         for i, node in enumerate(outputs, 1):
             self.roles[node] = "output" if len(outputs) == 1 else f"{self.roles.get(node, 'output')} {i}"
@@ -173,7 +163,7 @@ class _View:
                     self.used.setdefault(arg, {})[repr(x)] = x
 
     def lines(self, node: Value) -> list[str]:
-        """The DOT statements for a node, the edges that lead to it, and what is cut off next to it."""
+        """The DOT statements for a node, the edges that lead to it, and what stands for others next to it."""
         caption, slots = _operation(node, self.shown)
         lines = [self._node(node, caption, slots)]
         i = self.number[node]
@@ -183,8 +173,10 @@ class _View:
                 partial = next(partials)
                 if arg in self.shown:
                     self.edges += 1
+                    tail = f"r{i}_{self.number[arg]}" if (arg, node) in self.far else f"n{self.number[arg]}"
                     head = f"n{i}:p{j}:w" if slots else f"n{i}"
-                    lines.append(_edge(self.number[arg], head, i, j, partial))
+                    lines.append(_edge(tail, head, i, j, self.number[arg], partial))
+        lines += [self._reference(node, arg) for arg in dict.fromkeys(_behind(node)) if (arg, node) in self.far]
         if self.users is not None:
             behind = sum(arg not in self.shown for arg in _behind(node))
             ahead = sum(user not in self.shown for user in self.users[node])
@@ -200,27 +192,35 @@ class _View:
         i, role, used = self.number[node], self.roles.get(node), self.used.get(node, {})
         kind = "leaf" if node.op is None else "constant" if node.op is CONSTANT else "operation"
         full = [f"n{i}: {'leaf' if node.op is None else node.op}", f"data {node.data!r}"]
-        text = [] if role is None else [_small(role)]
+        text = [dot.small(about) for about in (role, f"n{i}" if node in self.referred else None) if about is not None]
         if node.label:
-            text.append(f"<B>{_typed(node.label)}</B>")
-        text.append(_field("data", _short(node.data)))
+            text.append(f"<B>{dot.typed(node.label)}</B>")
+        text.append(dot.field("data", dot.number(node.data)))
         if used.keys() - {repr(node.data)}:  # the leaf was set afterwards
-            text.append(_field("used", ", ".join(map(_short, used.values()))))
+            text.append(dot.field("used", ", ".join(map(dot.number, used.values()))))
             full.append(f"used as {', '.join(used)}")
-        text.append(_field("grad", "—" if node.grad is None else _short(node.grad)))
+        text.append(dot.field("grad", "—" if node.grad is None else dot.number(node.grad)))
         full.append("grad not computed" if node.grad is None else f"grad {node.grad!r}")
 
-        cells = [_cell("<BR/>".join(text))]
+        cells = [dot.cell(text)]
         if caption:
-            cells.insert(0, _cell(f'<FONT POINT-SIZE="14"><B>{_typed(caption)}</B></FONT>'))
+            cells.insert(0, dot.cell([f'<FONT POINT-SIZE="14"><B>{dot.typed(caption)}</B></FONT>']))
         if slots:
-            places = [_cell(_small(place), f' PORT="p{j}" CELLPADDING="1"') for j, place in slots]
-            cells.insert(0, f"<TD>{_table(places)}</TD>")
-        label = _table(["<VR/>".join(cells)])
-        look, classes, tooltip = _LOOK[kind], kind, "\\n".join(full)
+            places = [dot.cell([dot.small(place)], f' PORT="p{j}" CELLPADDING="1"') for j, place in slots]
+            cells.insert(0, f"<TD>{dot.table(places)}</TD>")
+        classes, look = kind, dot.LOOK[kind]
         if role is not None:
-            look, classes = f"{look}, peripheries=2", f"{kind} output"
-        return f'n{i} [id=n{i}, class="{classes}", {look}, tooltip="{tooltip}", label=<{label}>]'
+            classes, look = f"{kind} output", f"{look}, {dot.OUTPUT}"
+        return dot.node(f"n{i}", classes, look, dot.table(["<VR/>".join(cells)]), "\\n".join(full))
+
+    def _reference(self, node: Value, arg: Value) -> str:
+        """A small box that stands for an operand far behind."""
+        name = f"n{self.number[arg]}"
+        text = [dot.small(name), *([f"<B>{dot.typed(arg.label)}</B>"] if arg.label else [])]
+        label = dot.table([dot.cell(["\u00a0".join(text)], ' CELLPADDING="3"')])
+        return dot.node(
+            f"r{self.number[node]}_{name[1:]}", "reference", dot.LOOK["reference"], label, f"{name}, far behind"
+        )
 
 
 def _operation(node: Value, shown: set[Value]) -> tuple[str, list[tuple[int, str]]]:
@@ -231,13 +231,13 @@ def _operation(node: Value, shown: set[Value]) -> tuple[str, list[tuple[int, str
     infix = row.arity == 2 and row.text.startswith("%s") and row.text.endswith("%s")
     caption = row.text[2:-2].strip().replace("%%", "%") if infix else row.name
     if infix and not isinstance(args[0], Value):
-        return f"{_short(args[0])} {caption}", []
+        return f"{dot.number(args[0])} {caption}", []
     if infix and not isinstance(args[1], Value):
-        return f"{caption} {_short(args[1])}", []
+        return f"{caption} {dot.number(args[1])}", []
     if len(args) < 2 or (row.symmetric and all(isinstance(arg, Value) for arg in args)):
         return caption, []
     slots = [
-        (j, f"{j + 1}" if isinstance(arg, Value) else f"{j + 1}: {_short(arg)}")
+        (j, f"{j + 1}" if isinstance(arg, Value) else f"{j + 1}: {dot.number(arg)}")
         for j, arg in enumerate(args)
         if type(arg) is float or arg in shown
     ]
@@ -273,49 +273,14 @@ def _partials(node: Value) -> list[Any]:
     return result
 
 
-def _edge(tail: int, head: str, i: int, j: int, partial: Any) -> str:
+def _edge(tail: str, head: str, i: int, j: int, operand: int, partial: Any) -> str:
     if partial is None:
-        text, full, mark = "∂ undefined", "undefined", ', class=undefined, color="#cf222e", fontcolor="#cf222e"'
+        text, full, kind, look = "∂ undefined", "undefined", "undefined", dot.UNDEFINED
     else:
-        text, full, mark = f"∂ {_short(partial)}", repr(partial), ""
-    tooltip = f"∂n{i}/∂n{tail} = {full} (operand {j + 1})"
-    return f'n{tail} -> {head} [id=e{i}_{j}, label="{text}", tooltip="{tooltip}", labeltooltip="{tooltip}"{mark}]'
+        text, full, kind, look = f"∂ {dot.number(partial)}", repr(partial), "", ""
+    return dot.edge(tail, head, f"e{i}_{j}", text, f"∂n{i}/∂n{operand} = {full} (operand {j + 1})", kind, look)
 
 
 def _cut(name: str, count: int, noun: str) -> str:
     text = f"{count:,} {noun}{'s' * (count != 1)}"
-    return f'{name} [id={name}, class=cut, {_LOOK["cut"]}, tooltip="{text} not drawn", label="… {text}"]'
-
-
-def _short(number: Any) -> str:
-    return f"{number:.5g}"
-
-
-def _typed(text: object) -> str:
-    """The text for an HTML-like label of DOT, so that it shows as it is."""
-    lines = str(text).replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ").split("\n")
-    shown = ("".join("\ufffd" if _is_illegal(c) else c for c in line) for line in lines)
-    spaced = (re.sub("^ | $", "\u00a0", line) for line in shown)  # a space at either end would be dropped
-    # a backslash would begin one of DOT's escapes; at a bracket, Graphviz 2.43 looks for the end of a CDATA section
-    return "<BR/>".join(html.escape(line).replace("\\", "\\\\").replace("]", "&#93;") for line in spaced)
-
-
-def _is_illegal(c: str) -> bool:
-    return unicodedata.category(c) in ("Cc", "Cs") or c in "\ufffe\uffff"
-
-
-def _small(text: str) -> str:
-    return f'<FONT POINT-SIZE="9" COLOR="#57606a">{text}</FONT>'
-
-
-def _field(name: str, text: str) -> str:
-    return f"{_small(name)}\u00a0{text}"
-
-
-def _cell(text: str, attributes: str = "") -> str:
-    return f'<TD ALIGN="LEFT" BALIGN="LEFT"{attributes}>{text}</TD>'
-
-
-def _table(rows: list[str]) -> str:
-    start = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="5">'
-    return f"{start}{''.join(f'<TR>{row}</TR>' for row in rows)}</TABLE>"
+    return f'{name} [id={name}, class=cut, {dot.LOOK["cut"]}, tooltip="{text} not drawn", label="… {text}"]'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import doctest
 import importlib
 import pkgutil
@@ -73,25 +72,3 @@ def test_importing_needs_the_standard_library_only() -> None:
     code = f"import sys, autograd; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
-
-
-def test_imports_run_downwards() -> None:
-    """Each module alone, and none of the engine imports what stands above it."""
-    level = ["primitives", "native", "value", "sweeps", "math", "functional", "checking", "testing", "expression"]
-    level += ["view", "demo", "__main__"]
-    for path in (ROOT / "autograd").glob("*.py"):
-        if path.stem not in level:
-            continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
-                names = [node.module.split(".")[0]]
-            elif isinstance(node, ast.ImportFrom) and node.level == 1:
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.Import | ast.ImportFrom):
-                targets = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-                assert not any(target.split(".")[0] == "nn" for target in targets), path
-                continue
-            else:
-                continue
-            for name in set(names) & set(level):
-                assert level.index(name) < level.index(path.stem), f"{path.stem} imports {name}"

@@ -67,6 +67,12 @@ class Hessian(Protocol):
     def __call__(self, x: Any, /, *args: Any, **kwargs: Any) -> Any: ...
 
 
+@overload
+def gradients(output: Value, inputs: Iterable[Value], create_graph: Literal[False] = False) -> list[float]: ...
+@overload
+def gradients(output: Value, inputs: Iterable[Value], create_graph: Literal[True]) -> list[Value]: ...
+@overload
+def gradients(output: Value, inputs: Iterable[Value], create_graph: bool) -> list[Any]: ...
 def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False) -> list[Any]:
     """The derivative of ``output`` by each of ``inputs``, in order; no ``.grad`` is touched.
 
@@ -150,12 +156,13 @@ class Run:
 
     def value(self) -> Any:
         """The function's value: floats, or Values if it depends on Values besides the inputs."""
-        return self.result if self.lift else self.structure.rebuild([float_of(number) for number in self.numbers])
+        return self.structure.rebuild(_kept(self.numbers if self.lift else map(float_of, self.numbers)))
 
     def reverse(self, seeds: dict[Value, Any], lift: bool = False) -> list[Any]:
         """The derivatives by the inputs."""
         with recording(True):
-            return _reverse(self.order, seeds, self.inputs, lift or self.lift)
+            slopes = _reverse(self.order, seeds, self.inputs, lift or self.lift)
+        return _kept(slopes)
 
 
 def _argnums(argnums: Any) -> Argnums:
@@ -186,6 +193,14 @@ def _chosen(argnums: Argnums, count: int, name: str) -> list[int]:
             raise ValueError(f"argnums {argnums} names argument {i % count} of {name} twice")
         places.append(i % count)
     return places
+
+
+def _kept(numbers: Iterable[Any]) -> list[Any]:
+    """The numbers, without their history where nothing is recorded, as of any operation there."""
+    numbers = list(numbers)
+    if any(isinstance(number, Value) for number in numbers) and (+Value(0.0)).op is None:
+        return [number.detach() if isinstance(number, Value) else number for number in numbers]
+    return numbers
 
 
 def float_of(number: Any) -> float:
@@ -314,7 +329,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     with recording(True):
         pushed = push(run.order, _seed(run.inputs, directions), run.outputs, lift)
     moved = [_finished(pushed.get(number, 0.0) if isinstance(number, Value) else 0.0, lift) for number in run.numbers]
-    return run.value(), run.structure.rebuild(moved)
+    return run.value(), run.structure.rebuild(_kept(moved))
 
 
 @overload

@@ -8,6 +8,7 @@ import warnings
 from collections import namedtuple
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, get_args, get_origin
 
 import mpmath
 import numpy as np
@@ -18,6 +19,7 @@ from scipy.optimize import minimize, rosen, rosen_der, rosen_hess
 
 from autograd import Value, grad, gradients, hessian, hvp, jacobian, jvp, no_grad, value_and_grad, vjp
 from autograd import math as am
+from tests.typed import functional as typed
 
 floats = st.floats(-2, 2).filter(lambda x: abs(x) > 1e-3)
 
@@ -516,6 +518,33 @@ def test_arguments_are_not_changed_by_a_function_that_changes_its_own():
     assert pullback([1.0, [1.0, 10.0]]) == ([2.0, 10.0],)
 
 
+def test_what_type_checkers_are_told_is_true(monkeypatch):
+    told = []
+
+    def check(value, kind):
+        told.append(kind)
+        holds(value, kind)
+        return value
+
+    def holds(value, kind):
+        origin = get_origin(kind) or kind
+        if origin is float:
+            assert type(value) is float
+        elif origin is not Any:
+            assert isinstance(value, origin)
+            if origin is tuple and get_args(kind)[-1] is not ...:
+                for item, its in zip(value, get_args(kind), strict=True):
+                    holds(item, its)
+            elif origin in (tuple, list):
+                for item in value:
+                    holds(item, get_args(kind)[0])
+
+    monkeypatch.setattr(typed, "assert_type", check)
+    for examples in typed.CHECKED:
+        examples()
+    assert len(told) > 20
+
+
 # ---- nesting ---------------------------------------------------------------------------------------------------------
 
 
@@ -598,6 +627,23 @@ def test_transforms_record_inside_no_grad():
         assert grad(lambda x: x * x)(3.0) == 6.0
         assert hessian(lambda x: x**3)(2.0) == 12.0
         assert (Value(1.0) + 1).op is None
+
+
+def test_no_history_comes_back_from_a_transform_under_no_grad():
+    w = Value(2.0, "w")
+    with no_grad():
+        slope = grad(lambda x: w * x * x)(3.0)
+        values = [slope, *jvp(lambda x: w * x, (3.0,), (1.0,)), *vjp(lambda x: w * x, 3.0)[1](1.0)]
+        values += [*value_and_grad(lambda x: w * x)(3.0), vjp(lambda x: w * x, 3.0)[0], jacobian(lambda x: x)(w)]
+    assert slope.data == 12.0
+    assert [(type(value), value.op) for value in values] == [(Value, None)] * 8
+
+    def f(x):
+        with no_grad():
+            fixed = grad(lambda y: x * y * y)(1.0)  # 2x, held fixed
+        return fixed * x
+
+    assert value_and_grad(f)(3.0) == (18.0, 6.0)
 
 
 def test_plain_floats_come_back():

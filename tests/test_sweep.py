@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograd
-from autograd import Value, gradients
+from autograd import Value, gradients, hvp, jvp
 from autograd import math as am
 from autograd.backward import topological
 from autograd.primitives import Primitive
+from autograd.sweeps import dependents, push
 
 # A step: how many Values are born before it, and its terms, each a factor times the node so many before.  The factors
 # are powers of two and few enough for all sums to be exact.
@@ -194,3 +195,78 @@ def test_a_broken_order_of_birth_is_noticed(birth: str) -> None:
     a._birth = b._birth if birth == "of another" else b._birth + 9
     with pytest.raises(RuntimeError, match="younger than its operands"):
         (a * b).backward()
+
+
+# ---- the two modes on Values -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("partial", [-3, -2, -1, 0, 1, 2, 3, True])
+def test_a_rule_may_return_an_integer(partial: int) -> None:
+    """In every mode and order a partial of n is n times what comes in: x -> (n x)**3, say, has the slope 3 n**3 x**2."""
+    row = Primitive("times", lambda a: float(partial * a), (lambda _y, _a: partial,))
+    x = Value(1.5)
+    y = row(x) ** 3
+    assert gradients(y, [x]) == [3.0 * partial**3 * 1.5**2]
+    (slope,) = gradients(y, [x], create_graph=True)
+    assert slope.data == 3.0 * partial**3 * 1.5**2
+    (second,) = gradients(slope, [x], create_graph=True)
+    assert second.data == 6.0 * partial**3 * 1.5
+    assert gradients(second, [x]) == [6.0 * partial**3]
+    assert jvp(lambda z: row(z) ** 3, (1.5,), (10.0,)) == ((partial * 1.5) ** 3, 30.0 * partial**3 * 1.5**2)
+    assert jvp(lambda z: row(z) * z, (1.5,), (10.0,))[1] == 2 * 1.5 * 10.0 * partial
+    assert hvp(lambda z: row(z) ** 3, (1.5,), (10.0,)) == (60.0 * partial**3 * 1.5,)
+    y.backward()
+    assert x.grad == 3.0 * partial**3 * 1.5**2
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(("before", "after"), [(1.0, 2.0), (1.0, NAN), (NAN, 1.0), (0.0, 5e-324)])
+def test_a_graph_of_other_data_is_not_differentiated_again(before: float, after: float) -> None:
+    x = Value(before)
+    y = x * 3.0
+    x.data = after
+    assert gradients(y, [x]) == [3.0]
+    with pytest.raises(RuntimeError, match=rf"Value\({after!r}\) was {before!r} when mul was computed from it"):
+        gradients(y, [x], create_graph=True)
+
+
+@pytest.mark.parametrize("data", [1.0, NAN, -0.0, float("inf")])
+def test_a_graph_of_the_same_data_is(data: float) -> None:
+    x = Value(data)
+    y = x * 3.0
+    x.data = data
+    (slope,) = gradients(y, [x], create_graph=True)
+    assert slope.data == 3.0
+
+
+@given(STEPS, st.lists(st.integers(0, 60), min_size=1, max_size=4))
+@settings(max_examples=60)
+def test_what_depends_on_the_inputs(steps: Any, picks: list[int]) -> None:
+    nodes, terms = run(steps)
+    inputs = frozenset(pick % len(nodes) for pick in picks)
+    place = {node: i for i, node in enumerate(nodes)}
+    order = topological(nodes[-1], stop={nodes[i] for i in inputs})
+    expected = set(inputs)
+    for i in sorted(place[node] for node in order):
+        if any(operand in expected for _, operand in terms[i]):
+            expected.add(i)
+    found = dependents(order, [nodes[i] for i in inputs])
+    assert {place[node] for node in found} == expected
+    assert found == {nodes[i] for i in expected}
+
+
+@given(STEPS, st.lists(st.integers(0, 60), min_size=1, max_size=4))
+@settings(max_examples=60)
+def test_both_modes_on_values(steps: Any, picks: list[int]) -> None:
+    """The programs are linear: the derivatives are exact, and their own derivatives are 0."""
+    nodes, terms = run(steps)
+    places = [pick % len(nodes) for pick in picks]
+    expected = adjoints(terms, frozenset(places))
+    slopes = gradients(nodes[-1], [nodes[place] for place in places], create_graph=True)
+    assert [slope.data for slope in slopes] == [expected[place] for place in places]
+    inputs = {nodes[place]: float(i + 1) for i, place in enumerate(dict.fromkeys(places))}
+    order = topological(nodes[-1], stop=set(inputs))
+    moved = push(order, inputs, [nodes[-1]]).get(nodes[-1], 0.0)
+    assert moved == sum(t * expected[place] for place, t in zip(dict.fromkeys(places), inputs.values(), strict=True))

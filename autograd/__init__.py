@@ -14,7 +14,8 @@ __native__ = engine()  # first, as it decides whether ``autograd.value`` is the 
 from . import math
 from .functional import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .primitives import primitive
-from .value import Value, no_grad
+from .recording import no_grad
+from .value import Value
 
 if TYPE_CHECKING:
     from .checking import GradientMismatch, check_grads
@@ -50,3 +51,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -14,8 +14,9 @@ from typing import Any
 import cython
 from cython import NULL, cast, p_void
 
+from .errors import ERRORS, explained, unset
 from .primitives import ROWS
-from .value import ERRORS, explained, unset, use_backward
+from .value import use_backward
 
 if not cython.compiled:  # in C, all these come from backward.pxd
     from math import isfinite
@@ -46,8 +47,7 @@ MEANWHILE = "the graph was swept by another thread, or by a rule of its own, at 
 
 def backward(output: Value, grad: float) -> None:
     """What ``Value.backward`` does."""
-    if output._shape == UNSET:
-        unset(output)
+    _shape_of(output)
     sweep = Sweep(output._birth, ())
     _reach(sweep, output, grad, True)
     try:
@@ -65,6 +65,7 @@ def topological(*outputs: Value, stop: Iterable[Value] = ()) -> list[Value]:
     """
     sweep = Sweep(_youngest(outputs), stop)
     for node in outputs:
+        _shape_of(node)
         _reach(sweep, node, 0.0, False)
     _visit_all(sweep, LIST)
     leaves, visited = sweep.leaves, sweep.visited
@@ -168,7 +169,8 @@ class Sweep:
     __slots__ = ("at", "births", "dead", "far", "known", "leaves", "nearest", "ring", "stop", "visited", "waiting")
 
     def __init__(self, at: int, stop: Any) -> None:
-        self.stop = {node for node in stop if isinstance(node, Value) and cast(Value, node)._shape != LEAF} or None
+        stop = {node for node in stop if isinstance(node, Value) and _shape_of(node) != LEAF}
+        self.stop = stop or None
         self.leaves, self.visited, self.ring = Nodes(16), Nodes(64), Nodes(128)
         self.at = at  # the birth of the node that is visited; at first, of the youngest output
         self.dead = False  # whether the partial computed last was an integer 0: "this operand does not matter"
@@ -181,6 +183,12 @@ class Sweep:
 
 def _birth_of(node: Value) -> int:
     return node._birth
+
+
+def _shape_of(node: Value) -> int:
+    if node._shape == UNSET:
+        unset(node)
+    return node._shape
 
 
 def _youngest(nodes: Any) -> int:

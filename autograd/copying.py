@@ -37,7 +37,7 @@ def reduced(node: Value) -> tuple[Any, ...]:
             program.append(each)
         else:
             args = tuple([index[arg] if isinstance(arg, Value) else arg for arg in each.args])
-            program.append((each.op, each.data, args, numbers_of(each), each.grad, each.label))
+            program.append((each.op, each.data, args, numbers_of(each), _grad(each), each.label))
     return (_unpickled, (program,))
 
 
@@ -50,7 +50,11 @@ def _copied(node: Value, memo: Any) -> Value:
         leaf.__setstate__(_state(node) if memo is None else deepcopy(_state(node), memo))
         return leaf
     args = [arg if memo is None or type(arg) is float else memo[id(arg)] for arg in node.args]
-    return made(node.op, node.data, args, numbers_of(node), node.grad, node.label)
+    return made(node.op, node.data, args, numbers_of(node), _grad(node), node.label)
+
+
+def _grad(node: Value) -> float | None:
+    return node.grad if node.has_grad else None
 
 
 def _state(leaf: Value) -> tuple[float, float | None, str, dict[str, Any]]:
@@ -60,7 +64,7 @@ def _state(leaf: Value) -> tuple[float, float | None, str, dict[str, Any]]:
         for name in (slots,) if isinstance(slots, str) else slots:
             if name not in ("__dict__", "__weakref__") and hasattr(leaf, name):
                 attributes[name] = getattr(leaf, name)
-    return (leaf.data, leaf.grad, leaf.label, attributes)
+    return (leaf.data, _grad(leaf), leaf.label, attributes)
 
 
 def _leaf(kind: Any) -> Value:

@@ -18,9 +18,10 @@ from operator import index
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, TypeVarTuple, overload
 
 from .backward import sweep_floats, topological
+from .recording import recording
 from .structures import Structure, flatten
 from .sweeps import dependents, push, sweep
-from .value import Value, constant, freeze, recording
+from .value import Value, constant, freeze
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from typing import Any
 
-from .value import ERRORS, Value, explained, numbers_of
+from .errors import ERRORS, explained
+from .value import Value, numbers_of
 
 
 def edges(node: Value, active: Container[Value] | None = None, lift: bool = False) -> list[tuple[Value, Any]]:

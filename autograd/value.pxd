@@ -34,6 +34,7 @@ cdef extern from *:
 
 cdef extern from "native/slab.h":
     void slab_install(PyTypeObject *type, object empty, const char *signature)
+    void slab_document(PyTypeObject *type, const char *name, const char *text) noexcept
     Value slab_node(object a, object b)
     tuple row_pair(object a, object b)
     int row_code(object row) noexcept
@@ -62,25 +63,39 @@ cdef inline object new_numbers(Py_ssize_t n):
 cdef inline double *doubles(object numbers) noexcept:
     return <double *> PyBytes_AS_STRING(numbers)
 
-cdef inline bint is_on(object variable) except -1:
+cdef inline object current(object variable):
     cdef PyObject *value
     PyContextVar_Get(variable, NULL, &value)
-    on = <object> value
-    Py_DECREF(on)  # what was got is a reference of its own
-    return True if on is True else bool(on)
+    found = <object> value
+    Py_DECREF(found)  # what was got is a reference of its own
+    return found
 
 cdef inline void use_slabs(object type, object unset) noexcept:
     slab_install(<PyTypeObject *> type, "", "Value(data, label='')")
+
+cdef inline void document(object type, str name, str text):
+    slab_document(<PyTypeObject *> type, name.encode(), text.encode())
 
 cdef inline Value new_node(object kind, object a, object b):
     return slab_node(a, b)
 
 cdef int ADD, SUB, MUL, DIV, MOD, NEG, POS, POW, FLOORDIV, ABS, SIGN, RELU, SIGMOID, EXP, EXP2, EXPM1, SOFTPLUS
 cdef int LOG, LOG2, LOG10, LOG1P, SQRT, CBRT, ERF, ERFC, SIN, COS, TAN, ASIN, ACOS, ATAN, SINH, COSH, TANH
-cdef int ASINH, ACOSH, ATANH
+cdef int ASINH, ACOSH, ATANH, ATAN2
 cdef object PAIR
 cdef bint COMPILED, paused
-cdef object _recording, _backward
+cdef object _backward
+
+@cython.final
+cdef class Switch:
+    cdef public bint on
+    cdef public bint left
+    cdef public object owner
+    cdef public Switch before
+    cdef public object frame
+
+@cython.locals(switch=Switch)
+cdef bint _is_on() except -1
 
 @cython.locals(y=double)
 cdef Value _unary(int code, Value a)

@@ -13,17 +13,19 @@ itself, so that results, exceptions and messages are the same.
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from numbers import Real
-from typing import Any, NoReturn
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import cython
 from cython import cast
 
 from . import primitives as rows
+from .errors import ERRORS, explained, refuse, unset
 from .primitives import ROWS, Primitive
 
 if not cython.compiled:  # in C, all these come from value.pxd
@@ -34,8 +36,9 @@ if not cython.compiled:  # in C, all these come from value.pxd
         compute1,
         compute2,
         compute_many,
+        current,
+        document,
         doubles,
-        is_on,
         new_node,
         new_numbers,
         untrack,
@@ -50,8 +53,12 @@ if not cython.compiled:  # in C, all these come from value.pxd
     MANY = 3  # a tuple in _a, their numbers in _b
     UNSET = 4  # its __init__ did not run; interpreted, such a node has no fields at all
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    Number = float | Real | np.floating[Any] | np.integer[Any] | np.bool_  # what Python and NumPy call a real number
+
 COMPILED = bool(cython.compiled)
-ERRORS = (ValueError, ZeroDivisionError, OverflowError)
 
 # the codes of the rows that operators and methods record
 ADD, SUB, MUL, DIV, MOD = rows.add.code, rows.sub.code, rows.mul.code, rows.div.code, rows.mod.code
@@ -62,7 +69,7 @@ LOG, LOG2, LOG10, LOG1P = rows.log.code, rows.log2.code, rows.log10.code, rows.l
 SQRT, CBRT, ERF, ERFC = rows.sqrt.code, rows.cbrt.code, rows.erf.code, rows.erfc.code
 SIN, COS, TAN, ASIN, ACOS, ATAN = (row.code for row in (rows.sin, rows.cos, rows.tan, rows.asin, rows.acos, rows.atan))
 SINH, COSH, TANH = rows.sinh.code, rows.cosh.code, rows.tanh.code
-ASINH, ACOSH, ATANH = rows.asinh.code, rows.acosh.code, rows.atanh.code
+ASINH, ACOSH, ATANH, ATAN2 = rows.asinh.code, rows.acosh.code, rows.atanh.code, rows.atan2.code
 
 NOTHING: Any = None
 PAIR = rows.dot.gather  # a compiled call of a row that gathers so has a shortcut
@@ -73,9 +80,9 @@ PAIR = rows.dot.gather  # a compiled call of a row that gathers so has a shortcu
 class Value:
     """A real number that records what is computed from it.
 
-    ``data`` is the number (a float), ``grad`` the derivative that the last ``backward`` left here (None: not computed),
-    ``label`` a name for messages and drawings, ``op`` the primitive that made the node (None: a leaf) and ``args`` its
-    operands in order; plain numbers among them stay plain floats and are no nodes.
+    ``data`` is the number (a float), ``grad`` the derivative that ``backward`` left here (0.0 if none came, as
+    ``has_grad`` tells), ``label`` a name for messages and drawings, ``op`` the primitive that made the node (None: a
+    leaf) and ``args`` its operands in order; plain numbers among them stay plain floats and are no nodes.
 
     >>> a, b = Value(2.0, "a"), Value(-3.0, "b")
     >>> c = a * b + a
@@ -94,7 +101,7 @@ class Value:
         "_xb",
     )  # fmt: skip
 
-    def __init__(self, data: Any, label: Any = "") -> None:
+    def __init__(self, data: Number, label: str = "") -> None:
         if getattr(self, "op", None) is not None:
             raise TypeError(f"{self!r} is the result of {self.op} and cannot be made anew: make another Value")
         self._data = required(data, "Value")
@@ -115,7 +122,9 @@ class Value:
         return self._data
 
     @data.setter
-    def data(self, data: Any) -> None:
+    def data(self, data: Number) -> None:
+        if self._shape == UNSET:
+            unset(self)
         if self._code:
             raise AttributeError(
                 f"the data of {self!r} is the result of {self.op}: set the data of a leaf and compute again"
@@ -127,12 +136,14 @@ class Value:
         raise AttributeError("the data of a Value cannot be deleted")
 
     @property
-    def grad(self) -> float | None:
-        """The derivative that ``backward`` left here; None as long as it was not computed."""
-        return self._grad if self._graded else None
+    def grad(self) -> float:
+        """The sum of the derivatives that ``backward`` left here, 0.0 before the first; None begins anew."""
+        if self._shape == UNSET:
+            unset(self)
+        return self._grad
 
     @grad.setter
-    def grad(self, grad: Any) -> None:
+    def grad(self, grad: Number | None) -> None:
         self._grad = 0.0 if grad is None else required(grad, "grad")
         self._graded = grad is not None
 
@@ -141,12 +152,21 @@ class Value:
         raise AttributeError("the grad of a Value cannot be deleted: set it to None")
 
     @property
+    def has_grad(self) -> bool:
+        """Whether ``grad`` was computed, or set to a number, since it last began anew."""
+        if self._shape == UNSET:
+            unset(self)
+        return bool(self._graded)
+
+    @property
     def label(self) -> str:
         """A name for messages and drawings."""
+        if self._shape == UNSET:
+            unset(self)
         return self._label
 
     @label.setter
-    def label(self, label: Any) -> None:
+    def label(self, label: str) -> None:
         if not isinstance(label, str):
             raise TypeError(f"a label is a string, not {type(label).__name__} {label!r}")
         self._label = label
@@ -158,17 +178,21 @@ class Value:
     @property
     def op(self) -> Primitive | None:
         """The primitive that made this node; None for a leaf."""
+        if self._shape == UNSET:
+            unset(self)
         return ROWS[self._code]
 
     @property
     def args(self) -> tuple[Value | float, ...]:
         """The operands in order: Values, and plain floats for plain numbers."""
+        if self._shape == UNSET:
+            unset(self)
         return operands_of(self)
 
-    def backward(self, grad: Any = 1.0) -> None:
+    def backward(self, grad: Number = 1.0) -> None:
         """Put the derivatives of ``grad * self`` into ``.grad`` of every node this one was computed from.
 
-        Leaves add them to what they hold (set ``.grad = None`` to start anew); intermediate nodes, this one among
+        Leaves add them to what they hold (set ``.grad = None`` to begin anew); intermediate nodes, this one among
         them, hold the latest call's.  The numbers are those of the forward pass: setting a leaf's data afterwards
         does not change them.  Takes time linear in the number of operations, at any depth.  If a derivative does not
         exist (sqrt at 0), raises ZeroDivisionError, ValueError or OverflowError and leaves every ``.grad`` as it was.
@@ -181,82 +205,46 @@ class Value:
 
     # ---- operators ---------------------------------------------------------------------------------------------------
 
-    def __add__(self, other: Any) -> Value:
-        return _binary(ADD, self, other)
+    # fmt: off
+    def __add__(self, other: Value | Number) -> Value: return _binary(ADD, self, other)
+    def __radd__(self, other: Number) -> Value: return _binary(ADD, other, self)
+    def __sub__(self, other: Value | Number) -> Value: return _binary(SUB, self, other)
+    def __rsub__(self, other: Number) -> Value: return _binary(SUB, other, self)
+    def __mul__(self, other: Value | Number) -> Value: return _binary(MUL, self, other)
+    def __rmul__(self, other: Number) -> Value: return _binary(MUL, other, self)
+    def __truediv__(self, other: Value | Number) -> Value: return _binary(DIV, self, other)
+    def __rtruediv__(self, other: Number) -> Value: return _binary(DIV, other, self)
+    def __mod__(self, other: Value | Number) -> Value: return _binary(MOD, self, other)
+    def __rmod__(self, other: Number) -> Value: return _binary(MOD, other, self)
+    def __floordiv__(self, other: Value | Number) -> Value: return _binary(FLOORDIV, self, other)
+    def __rfloordiv__(self, other: Number) -> Value: return _binary(FLOORDIV, other, self)
+    def __neg__(self) -> Value: return _unary(NEG, self)
+    def __pos__(self) -> Value: return _unary(POS, self)
+    def __abs__(self) -> Value: return _unary(ABS, self)
+    # fmt: on
 
-    def __radd__(self, other: Any) -> Value:
-        return _binary(ADD, other, self)
-
-    def __sub__(self, other: Any) -> Value:
-        return _binary(SUB, self, other)
-
-    def __rsub__(self, other: Any) -> Value:
-        return _binary(SUB, other, self)
-
-    def __mul__(self, other: Any) -> Value:
-        return _binary(MUL, self, other)
-
-    def __rmul__(self, other: Any) -> Value:
-        return _binary(MUL, other, self)
-
-    def __truediv__(self, other: Any) -> Value:
-        return _binary(DIV, self, other)
-
-    def __rtruediv__(self, other: Any) -> Value:
-        return _binary(DIV, other, self)
-
-    def __pow__(self, other: Any, modulus: Any = None) -> Value:
+    def __pow__(self, other: Value | Number, modulus: None = None) -> Value:
         return _binary(POW, self, other) if modulus is None else NotImplemented
 
-    def __rpow__(self, other: Any, modulus: Any = None) -> Value:
+    def __rpow__(self, other: Number, modulus: None = None) -> Value:
         return _binary(POW, other, self) if modulus is None else NotImplemented
 
-    def __mod__(self, other: Any) -> Value:
-        return _binary(MOD, self, other)
-
-    def __rmod__(self, other: Any) -> Value:
-        return _binary(MOD, other, self)
-
-    def __floordiv__(self, other: Any) -> Value:
-        return _binary(FLOORDIV, self, other)
-
-    def __rfloordiv__(self, other: Any) -> Value:
-        return _binary(FLOORDIV, other, self)
-
-    def __divmod__(self, other: Any) -> tuple[Value, Value]:
+    def __divmod__(self, other: Value | Number) -> tuple[Value, Value]:
         return self // other, self % other
 
     def __rdivmod__(self, other: Any) -> tuple[Value, Value]:
         return other // self, other % self
 
-    def __neg__(self) -> Value:
-        return _unary(NEG, self)
-
-    def __pos__(self) -> Value:
-        return _unary(POS, self)
-
-    def __abs__(self) -> Value:
-        return _unary(ABS, self)
-
     # ---- comparisons are those of the data; identity is what hash and dict keys go by --------------------------------
 
-    def __eq__(self, other: object) -> bool:
-        return _compare(operator.eq, self, other)
-
-    def __ne__(self, other: object) -> bool:
-        return _compare(operator.ne, self, other)
-
-    def __lt__(self, other: Any) -> bool:
-        return _compare(operator.lt, self, other)
-
-    def __le__(self, other: Any) -> bool:
-        return _compare(operator.le, self, other)
-
-    def __gt__(self, other: Any) -> bool:
-        return _compare(operator.gt, self, other)
-
-    def __ge__(self, other: Any) -> bool:
-        return _compare(operator.ge, self, other)
+    # fmt: off
+    def __eq__(self, other: object) -> bool: return _compare(operator.eq, self, other)
+    def __ne__(self, other: object) -> bool: return _compare(operator.ne, self, other)
+    def __lt__(self, other: Value | Number) -> bool: return _compare(operator.lt, self, other)
+    def __le__(self, other: Value | Number) -> bool: return _compare(operator.le, self, other)
+    def __gt__(self, other: Value | Number) -> bool: return _compare(operator.gt, self, other)
+    def __ge__(self, other: Value | Number) -> bool: return _compare(operator.ge, self, other)
+    # fmt: on
 
     def __hash__(self) -> int:
         return id(self) >> 4
@@ -266,26 +254,15 @@ class Value:
 
     # ---- nothing drops a gradient in silence -------------------------------------------------------------------------
 
-    def __float__(self) -> NoReturn:
-        _refuse(self)
-
-    def __int__(self) -> NoReturn:
-        _refuse(self)
-
-    def __complex__(self) -> NoReturn:
-        _refuse(self)
-
-    def __trunc__(self) -> NoReturn:
-        _refuse(self)
-
-    def __floor__(self) -> NoReturn:
-        _refuse(self)
-
-    def __ceil__(self) -> NoReturn:
-        _refuse(self)
-
-    def __round__(self, ndigits: Any = None) -> NoReturn:
-        _refuse(self)
+    # fmt: off
+    def __float__(self) -> NoReturn: refuse(self)
+    def __int__(self) -> NoReturn: refuse(self)
+    def __complex__(self) -> NoReturn: refuse(self)
+    def __trunc__(self) -> NoReturn: refuse(self)
+    def __floor__(self) -> NoReturn: refuse(self)
+    def __ceil__(self) -> NoReturn: refuse(self)
+    def __round__(self, ndigits: Any = None) -> NoReturn: refuse(self)
+    # fmt: on
 
     # ---- looks, copies -----------------------------------------------------------------------------------------------
 
@@ -313,96 +290,70 @@ class Value:
         return reduced(self)
 
     def __setstate__(self, state: tuple[float, float | None, str, dict[str, Any]]) -> None:
+        if self._shape == UNSET:
+            unset(self)
         data, self.grad, self.label, attributes = state
         self._data = required(data, "data")
         for name, value in attributes.items():  # of a subclass
             setattr(self, name, value)
 
-    # ---- a method for each row of one argument (NumPy's ufuncs call them by these names) -----------------------------
+    # ---- a method for each row of one argument, documented below from the table --------------------------------------
 
-    def exp(self) -> Value:
-        return _unary(EXP, self)
+    # fmt: off
+    def exp(self) -> Value: return _unary(EXP, self)
+    def expm1(self) -> Value: return _unary(EXPM1, self)
+    def exp2(self) -> Value: return _unary(EXP2, self)
+    def log(self) -> Value: return _unary(LOG, self)
+    def log1p(self) -> Value: return _unary(LOG1P, self)
+    def log2(self) -> Value: return _unary(LOG2, self)
+    def log10(self) -> Value: return _unary(LOG10, self)
+    def sqrt(self) -> Value: return _unary(SQRT, self)
+    def cbrt(self) -> Value: return _unary(CBRT, self)
+    def sin(self) -> Value: return _unary(SIN, self)
+    def cos(self) -> Value: return _unary(COS, self)
+    def tan(self) -> Value: return _unary(TAN, self)
+    def asin(self) -> Value: return _unary(ASIN, self)
+    def acos(self) -> Value: return _unary(ACOS, self)
+    def atan(self) -> Value: return _unary(ATAN, self)
+    def sinh(self) -> Value: return _unary(SINH, self)
+    def cosh(self) -> Value: return _unary(COSH, self)
+    def tanh(self) -> Value: return _unary(TANH, self)
+    def asinh(self) -> Value: return _unary(ASINH, self)
+    def acosh(self) -> Value: return _unary(ACOSH, self)
+    def atanh(self) -> Value: return _unary(ATANH, self)
+    def erf(self) -> Value: return _unary(ERF, self)
+    def erfc(self) -> Value: return _unary(ERFC, self)
+    def sigmoid(self) -> Value: return _unary(SIGMOID, self)
+    def softplus(self) -> Value: return _unary(SOFTPLUS, self)
+    def relu(self) -> Value: return _unary(RELU, self)
+    def sign(self) -> Value: return _unary(SIGN, self)
+    # fmt: on
 
-    def expm1(self) -> Value:
-        return _unary(EXPM1, self)
-
-    def exp2(self) -> Value:
-        return _unary(EXP2, self)
-
-    def log(self) -> Value:
-        return _unary(LOG, self)
-
-    def log1p(self) -> Value:
-        return _unary(LOG1P, self)
-
-    def log2(self) -> Value:
-        return _unary(LOG2, self)
-
-    def log10(self) -> Value:
-        return _unary(LOG10, self)
-
-    def sqrt(self) -> Value:
-        return _unary(SQRT, self)
-
-    def cbrt(self) -> Value:
-        return _unary(CBRT, self)
-
-    def sin(self) -> Value:
-        return _unary(SIN, self)
-
-    def cos(self) -> Value:
-        return _unary(COS, self)
-
-    def tan(self) -> Value:
-        return _unary(TAN, self)
-
-    def asin(self) -> Value:
-        return _unary(ASIN, self)
-
-    def acos(self) -> Value:
-        return _unary(ACOS, self)
-
-    def atan(self) -> Value:
-        return _unary(ATAN, self)
-
-    def sinh(self) -> Value:
-        return _unary(SINH, self)
-
-    def cosh(self) -> Value:
-        return _unary(COSH, self)
-
-    def tanh(self) -> Value:
-        return _unary(TANH, self)
-
-    def asinh(self) -> Value:
-        return _unary(ASINH, self)
-
-    def acosh(self) -> Value:
-        return _unary(ACOSH, self)
-
-    def atanh(self) -> Value:
-        return _unary(ATANH, self)
-
-    def erf(self) -> Value:
-        return _unary(ERF, self)
-
-    def erfc(self) -> Value:
-        return _unary(ERFC, self)
-
-    def sigmoid(self) -> Value:
-        return _unary(SIGMOID, self)
-
-    def softplus(self) -> Value:
-        return _unary(SOFTPLUS, self)
-
-    def relu(self) -> Value:
-        return _unary(RELU, self)
-
-    def sign(self) -> Value:
-        return _unary(SIGN, self)
-
-    def leaky_relu(self, slope: Any = 0.01) -> Value:
+    def leaky_relu(self, slope: Value | Number = 0.01) -> Value:
         return _apply(rows.leaky_relu, (self, slope))
+
+    # ---- names by which NumPy's functions ask the items of an array --------------------------------------------------
+
+    # fmt: off
+    arcsin, arccos, arctan, arcsinh, arccosh, arctanh = asin, acos, atan, asinh, acosh, atanh
+    def fabs(self) -> Value: return _unary(ABS, self)
+    def arctan2(self, other: Value | Number) -> Value: return _binary(ATAN2, self, other)
+    def hypot(self, other: Value | Number) -> Value: return _apply(rows.hypot, (self, other))
+    # fmt: on
+
+    def degrees(self) -> Value:
+        """This angle in radians as one in degrees."""
+        return _binary(MUL, self, 180.0 / math.pi)
+
+    def radians(self) -> Value:
+        """This angle in degrees as one in radians."""
+        return _binary(MUL, self, math.pi / 180.0)
+
+    def conjugate(self) -> Value:
+        """The number itself, as it is real."""
+        return self
+
+    rad2deg, deg2rad = degrees, radians
 
     @staticmethod
     def _apply(row: Primitive, args: tuple[Any, ...]) -> Value:
@@ -434,26 +385,11 @@ def required(x: Any, what: str) -> float:
 def _compare(relation: Callable[[Any, Any], Any], value: Value, other: Any) -> bool:
     if value._shape == UNSET:
         unset(value)
-    if isinstance(other, Value):
+    if type(other) is Value or isinstance(other, Value):
         other = other.data
-    elif not is_real(other):
+    elif type(other) is not float and type(other) is not int and not is_real(other):
         return NotImplemented
     return bool(relation(value._data, other))
-
-
-def unset(value: Value, name: str = "data") -> NoReturn:
-    """Raise the AttributeError of a Value whose ``__init__`` never ran."""
-    if name in Value.__slots__ or name in ("data", "grad", "label"):
-        message = f"this {type(value).__name__} was not initialised: call super().__init__(data)"
-        raise AttributeError(message, name="data")  # or Python would guess at another name
-    raise AttributeError(f"{type(value).__name__!r} object has no attribute {name!r}")
-
-
-def _refuse(value: Value) -> NoReturn:
-    raise TypeError(
-        f"{value!r} would lose its gradient as a plain number: "
-        "use autograd.math (autograd.math.exp for math.exp) to differentiate, .data for the number"
-    )
 
 
 def _apply(row: Primitive, args: tuple[Any, ...]) -> Value:
@@ -471,7 +407,7 @@ def _apply(row: Primitive, args: tuple[Any, ...]) -> Value:
 
 
 def _unary(code: int, a: Value) -> Value:
-    if COMPILED and a._shape == UNSET:
+    if a._shape == UNSET:
         unset(a)
     y = compute1(code, a._data)
     if not isfinite(y):
@@ -482,7 +418,7 @@ def _unary(code: int, a: Value) -> Value:
 def _binary(code: int, a: Any, b: Any) -> Any:
     """The node of an operator, or NotImplemented if an operand is not a real number."""
     if type(a) is Value or isinstance(a, Value):
-        if COMPILED and cast(Value, a)._shape == UNSET:
+        if cast(Value, a)._shape == UNSET:
             unset(a)
         xa = cast(Value, a)._data
     else:
@@ -491,7 +427,7 @@ def _binary(code: int, a: Any, b: Any) -> Any:
             return NotImplemented
         a, xa = None, number
     if type(b) is Value or isinstance(b, Value):
-        if COMPILED and cast(Value, b)._shape == UNSET:
+        if cast(Value, b)._shape == UNSET:
             unset(b)
         xb = cast(Value, b)._data
     else:
@@ -514,7 +450,7 @@ def _many(row: Primitive, args: tuple[Any, ...]) -> Value:
     for i in range(n):
         arg = args[i]
         if type(arg) is Value or isinstance(arg, Value):
-            if COMPILED and cast(Value, arg)._shape == UNSET:
+            if cast(Value, arg)._shape == UNSET:
                 unset(arg)
             xs[i] = cast(Value, arg)._data
             pure = pure and type(arg) is Value
@@ -542,7 +478,7 @@ def _floats(numbers: Any, n: int) -> tuple[float, ...]:
 
 def _node(code: int, shape: int, y: float, a: Any, b: Any, xa: float, xb: float) -> Value:
     """A node, or a leaf where nothing is recorded."""
-    if paused and not is_on(_recording):
+    if paused and not _is_on():
         code, shape, a, b, xa, xb = 0, LEAF, None, None, 0.0, 0.0
     node = new_node(Value, a, b)
     node._code = code
@@ -565,6 +501,36 @@ def constant(number: Any) -> Value:
     return freeze(Value(number))
 
 
+recording_here: ContextVar[Switch | None] = ContextVar("recording", default=None)  # the innermost entry
+paused = False  # whether a switch was ever off: until then, an operation need not look at the context
+
+
+@cython.cclass
+class Switch:
+    """An entry into a context in which operations record, or do not; see ``recording.py``."""
+
+    __slots__ = ("before", "frame", "left", "on", "owner")
+
+    def __init__(self, on: bool, owner: object, before: Switch | None, frame: FrameType | None) -> None:
+        global paused
+        paused = paused or not on
+        self.on = on
+        self.owner = owner  # what was entered
+        self.before = before  # the entry that this one is within
+        self.frame = frame  # the generator that entered, for which alone it holds: not while that is suspended
+        self.left = False  # whether it was left before an entry within it was
+
+
+def _is_on() -> bool:
+    """Whether operations record here."""
+    switch = current(recording_here)
+    while switch is not None:
+        if not switch.left and (switch.frame is None or switch.frame.f_back is not None):
+            return switch.on
+        switch = switch.before
+    return True
+
+
 # ---- a row's function and partials -----------------------------------------------------------------------------------
 
 
@@ -575,52 +541,6 @@ def _computed(row: Primitive, operands: Any, xs: Any) -> float:
     except ERRORS as error:
         raise explained(error, row, operands, xs) from error
     return y if type(y) is float else required(y, f"the result of {row}")
-
-
-def explained(error: Exception, row: Primitive, operands: Any, xs: Any, by: int | None = None) -> Exception:
-    """The same error, with a message that names the operation, its operands and what to do."""
-    labels = [arg.label if isinstance(arg, Value) else "" for arg in operands]
-    named = [f"{label}={x!r}" if label else repr(x) for label, x in zip(labels, xs, strict=True)]
-    call = f"{row}({', '.join(named)})"
-    kind = next(kind for kind in ERRORS if isinstance(error, kind))
-    if by is not None:
-        return kind(
-            f"{call} has no finite derivative by operand {by + 1} ({named[by]}): {error}; "
-            "move off this point, or keep it from the output with autograd.math.where or if"
-        )
-    remedy = "the result is too large for a float: scale the operands, or compute with logarithms"
-    if kind is not OverflowError:
-        where = [f"({low:g}, {high:g})" for low, high in row.domain]
-        remedy = f"its operands must lie in {' x '.join(where)}" if row.domain != (rows.R,) else "check the operands"
-    return kind(f"{call}: {error}; {remedy}")
-
-
-_recording: ContextVar[bool] = ContextVar("recording", default=True)
-paused = False  # whether no_grad was ever entered: until then, an operation need not look at the context
-
-
-@contextmanager
-def recording(on: Any) -> Iterator[None]:
-    """Within it, in this thread and task, operations record (or do not)."""
-    global paused
-    paused = paused or not on
-    token = _recording.set(on)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
-
-
-def no_grad() -> Any:
-    """A context (or decorator) in which operations on Values give leaves without a history, in this thread only.
-
-    >>> x = Value(3.0)
-    >>> with no_grad():
-    ...     y = x * x
-    >>> y.data, y.op
-    (9.0, None)
-    """
-    return recording(False)
 
 
 # ---- the graph -------------------------------------------------------------------------------------------------------
@@ -675,7 +595,7 @@ def made(row: Primitive, y: float, args: Iterable[Any], xs: Sequence[float], gra
     return node
 
 
-_backward: Any = NOTHING  # the sweep, which is put here by ``backward.py`` when that is imported
+_backward: Any = NOTHING  # the sweep, which ``backward.py`` puts here when it is imported
 
 
 def use_backward(function: Callable[[Value, float], None]) -> None:
@@ -686,3 +606,7 @@ def use_backward(function: Callable[[Value, float], None]) -> None:
 
 use_slabs(Value, unset)
 use_calls(Primitive)
+for _name in Value.__dict__:
+    _row = rows.TABLE.get({"arctan2": "atan2", "fabs": "abs"}.get(_name, _name))
+    if _row is not None:
+        document(Value, _name, f"``autograd.math.{_row}`` of this number. {_row.convention}".strip())

@@ -43,7 +43,7 @@ class Module:
         return [value for _, value in self.named_parameters()]
 
     def zero_grad(self) -> None:
-        """Set every parameter's ``.grad`` to None: not computed."""
+        """Have every parameter's ``.grad`` begin anew: not computed."""
         for parameter in self.parameters():
             parameter.grad = None
 

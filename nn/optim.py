@@ -19,7 +19,7 @@ State = tuple[float, ...]
 class Optimizer:
     """What optimisers share: ``step()`` moves each parameter that has a gradient, all of them or none.
 
-    A parameter whose ``.grad`` is None (not computed: a connection that is switched off) is left as it is, with its
+    A parameter without a gradient (``has_grad`` is False: a connection that is switched off) is left as it is, with its
     momentum and its weight decay.  ``clip_value`` limits each gradient to ±clip_value; ``clip_norm`` then scales all of
     them so that their Euclidean norm is at most clip_norm.  ``.grad`` itself is not changed by that.
     """
@@ -61,8 +61,8 @@ class Optimizer:
         rate = self.rate(self.steps) if callable(self.rate) else self.rate
         if not 0 <= rate < math.inf:
             raise ValueError(f"the rate of step {self.steps} must be a finite number of at least 0, not {rate!r}")
-        live = [parameter for parameter in self.parameters if parameter.grad is not None]
-        slopes = [parameter.grad or 0.0 for parameter in live]
+        live = [parameter for parameter in self.parameters if parameter.has_grad]
+        slopes = [parameter.grad for parameter in live]
         if not all(map(math.isfinite, slopes)):
             parameter, g = next((p, g) for p, g in zip(live, slopes, strict=True) if not math.isfinite(g))
             raise FloatingPointError(f"{self._where(parameter)}: its gradient is {g}. {_UNCHANGED}")
@@ -85,7 +85,7 @@ class Optimizer:
         self.steps += 1
 
     def zero_grad(self) -> None:
-        """Set every parameter's ``.grad`` to None: not computed."""
+        """Have every parameter's ``.grad`` begin anew: not computed."""
         for parameter in self.parameters:
             parameter.grad = None
 

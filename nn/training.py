@@ -302,7 +302,7 @@ class _Run:
                 value.backward(1 / len(batch))  # one graph at a time: it is freed before the next is made
         mean = total / len(batch)
         if self.l2:
-            live = [parameter for parameter in self.optimizer.parameters if parameter.grad is not None]
+            live = [parameter for parameter in self.optimizer.parameters if parameter.has_grad]
             penalty = self.l2 * dot(live, live)
             penalty.backward()
             mean += penalty.data
@@ -366,7 +366,7 @@ def _first_bad_slope(output: Value) -> str | None:
     output.backward()
     for node in reversed(topological(output)):
         for operand, partial in local_partials(node):
-            if node.grad is not None and not math.isfinite(node.grad * partial):
+            if node.has_grad and not math.isfinite(node.grad * partial):
                 name = operand.label or _short(operand)
                 return f"{_written(node)}, whose derivative by {name} is {partial!r} times {node.grad!r}"
     return None

@@ -196,7 +196,14 @@ def shown(result: Any) -> Any:
     """A result as text that tells apart whatever floats can tell apart (all nans are one)."""
     if isinstance(result, Value):
         op = result.op
-        return ("Value", repr(result.data), repr(result.grad), result.label, None if op is None else op.name)
+        return (
+            "Value",
+            repr(result.data),
+            repr(result.grad),
+            result.has_grad,
+            result.label,
+            None if op is None else op.name,
+        )
     if isinstance(result, list | tuple):
         return [shown(item) for item in result]
     return f"{type(result).__name__} {result!r}"

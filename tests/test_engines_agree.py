@@ -213,6 +213,9 @@ SNIPPETS = {
         uses = [lambda v: v * 2, lambda v: 1 - v, am.exp, lambda v: am.dot([v], [1.0]), lambda v: v.data, lambda v: v.x]
         uses += [lambda v: v ** 0, lambda v: 1 ** v, lambda v: am.max(1.0, v), lambda v: am.where(1.0, 2.0, v), lambda v: v > 0,
                  lambda v: v == 0, lambda v: v.backward(), lambda v: am.leaky_relu(v), bool, "{:.2f}".format, Value.detach, lambda v: autograd.gradients(v * 1, [v])]
+        uses += [lambda v: v.grad, lambda v: v.has_grad, lambda v: v.label, lambda v: v.op, lambda v: v.args, lambda v: setattr(v, "data", 1.0),
+                 lambda v: v.__setstate__((1.0, None, "", {})), copy.copy, copy.deepcopy, pickle.dumps, autograd.draw,
+                 lambda v: autograd.gradients(v, [v]), lambda v: autograd.gradients(Value(2.0) * 2, [v])]
         for use in uses:
             for v in (N("n"), Value.__new__(Value)):
                 try: print(use(v))
@@ -220,10 +223,11 @@ SNIPPETS = {
     """,
     "attributes": """
         v = Value(1.0)
-        for name in ("op", "args"):
+        for name in ("op", "args", "has_grad"):
             try: setattr(v, name, 1)
             except AttributeError as error: print(type(error).__name__)
-        v.data = 2; v.label = "b"; v.grad = 3; print(v, v.op, v.args, v.data, v.grad, type(v.data), type(v.grad))
+        v.data = 2; v.label = "b"; v.grad = 3; print(v, v.op, v.args, v.data, v.grad, v.has_grad, type(v.data), type(v.grad))
+        v.grad = None; print(v, v.grad, v.has_grad, type(v.grad), type(v.has_grad))
         for name in ("data", "grad", "label"):
             try: delattr(v, name)
             except AttributeError as error: print(error)
@@ -363,7 +367,7 @@ SNIPPETS = {
         print(y.detach(), y.detach().op, x.detach() is x)
         with autograd.no_grad():
             z = y * 2; print(z, z.op, z.args)
-            with autograd.value.recording(True): print((y * 2).op)
+            with autograd.recording.recording(True): print((y * 2).op)
             print((y * 2).op)
         @autograd.no_grad()
         def f(): return (x + 1).op
@@ -446,7 +450,7 @@ SNIPPETS = {
         print((a > 1.5), np.maximum(a, 1.5), np.abs(-a))
         np.array(a, dtype=float)
     """,
-    "numpy functions that Value lacks": "np.arctan2(np.array([Value(1.0)], dtype=object), 1.0)",
+    "numpy functions that Value lacks": "np.fmod(np.array([Value(1.0)], dtype=object), 1.0)",
     "dir": """
         import inspect
         print([name for name in dir(Value) if not name.startswith("_")])

@@ -40,8 +40,8 @@ def test_gradients_touch_no_grad_and_stop_at_the_inputs():
     assert gradients(out, [x, h]) == [16.0, 16.0]  # h held fixed for x, as the inputs are independent variables
     assert gradients(out, [Value(1.0)]) == [0.0]
     assert gradients(out, [out, out]) == [1.0, 1.0]
-    assert x.grad is None
-    assert h.grad is None
+    assert not x.has_grad
+    assert not h.has_grad
 
 
 def test_gradients_of_gradients():

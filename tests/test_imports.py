@@ -51,8 +51,9 @@ GRAPH = {module: imported(module) - {module} for module in PATHS}
 # from the bottom to the top; a room of several modules goes by its package
 LEVELS = [
     ["autograd.primitives", "autograd.native"],
+    ["autograd.errors"],
     ["autograd.value"],
-    ["autograd.sweeps", "autograd.backward", "autograd.math", "autograd.files"],
+    ["autograd.sweeps", "autograd.backward", "autograd.recording", "autograd.math", "autograd.files"],
     ["autograd.structures", "autograd.copying"],
     ["autograd.functional"],
     ["autograd.checking", "autograd.view", "autograd.testing", "autograd.expression", "autograd.native.generate"],

@@ -123,7 +123,7 @@ def test_inputs_may_be_values_and_arrays():
     model = MLP(2, [3, 1], seed=0)
     a, b = Value(0.5), Value(-1.0)
     model([a, b]).backward()
-    assert a.grad is not None
+    assert a.has_grad
     assert model(np.array([0.5, -1.0])).data == model([a, b]).data
 
 

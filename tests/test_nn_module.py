@@ -68,7 +68,7 @@ def test_zero_grad_means_not_computed():
     line([3.0]).backward()
     assert line.first.grad == 3.0
     line.zero_grad()
-    assert [p.grad for p in line.parameters()] == [None] * 6
+    assert [p.has_grad for p in line.parameters()] == [False] * 6
 
 
 def test_a_module_without_a_call_says_so():

@@ -135,7 +135,7 @@ def test_evaluate_and_predict():
     assert evaluate(model, POINTS, HEIGHTS) == pytest.approx(sum(e * e / 2 for e in errors) / 5, rel=1e-14)
     assert evaluate(model, POINTS, HEIGHTS, mean_squared) == pytest.approx(sum(e * e for e in errors) / 5, rel=1e-14)
     assert predict(model, POINTS[:1]) == pytest.approx([HEIGHTS[0] + errors[0]], rel=1e-14)
-    assert [p.grad for p in model.parameters()] == [None] * 3
+    assert [p.has_grad for p in model.parameters()] == [False] * 3
     assert predict(MLP(2, [2], seed=0), POINTS)[0] == [y.data for y in MLP(2, [2], seed=0)(POINTS[0])]
 
 

@@ -421,7 +421,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def gradients_are_as_in_the_model(self) -> None:
-        assert [value.grad for value in self.values] == self.grads
+        assert [value.grad if value.has_grad else None for value in self.values] == self.grads
 
 
 def live(machine: type[Life] = Life, **options: Any) -> None:
@@ -439,8 +439,8 @@ def backward_by(*, add: bool, leaves_only: bool) -> Callable[[Value, float], Non
         nodes = autograd.backward.topological(output)
         adjoints = sweep(nodes, {output: grad}, add=add)
         for node in nodes:
-            known = node.grad if node.op is None or not leaves_only else None
-            node.grad = adjoints.get(node, 0.0) + (known or 0.0)
+            known = node.grad if node.op is None or not leaves_only else 0.0
+            node.grad = adjoints.get(node, 0.0) + known
 
     return backward
 

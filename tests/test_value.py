@@ -35,7 +35,7 @@ def test_takes_every_kind_of_real_number(x: object) -> None:
     value = Value(x)
     assert type(value.data) is float
     assert value.data == x
-    assert value.grad is None
+    assert not value.has_grad
     assert value.op is None
     assert value.args == ()
 
@@ -169,7 +169,8 @@ def test_an_infinite_slope_raises_and_leaves_every_grad_as_it_was() -> None:
     out = x.sqrt() * y + y * y
     with pytest.raises(ZeroDivisionError, match=r"sqrt\(x=0\.0\) has no finite derivative by operand 1 .*where"):
         out.backward()
-    assert (x.grad, y.grad, out.grad) == (None, 7.0, None)
+    assert (x.grad, y.grad, out.grad) == (0.0, 7.0, 0.0)
+    assert [v.has_grad for v in (x, y, out)] == [False, True, False]
 
 
 def test_a_branch_not_taken_is_not_differentiated() -> None:
@@ -230,6 +231,27 @@ def test_a_leaf_that_receives_nothing_has_gradient_zero() -> None:
     x, y = Value(-1.0), Value(1.0)
     (x.relu() + y).backward()
     assert (x.grad, y.grad) == (0.0, 1.0)
+    assert x.has_grad
+
+
+def test_a_gradient_is_a_float_from_the_beginning_and_begins_anew() -> None:
+    x = Value(3.0)
+    h = x * x
+    assert [(v.grad, type(v.grad), v.has_grad) for v in (x, h)] == [(0.0, float, False)] * 2
+    h.backward()
+    assert [(v.grad, v.has_grad) for v in (x, h)] == [(6.0, True), (1.0, True)]
+    x.data -= 0.5 * x.grad
+    x.grad = h.grad = None
+    assert [(v.grad, type(v.grad), v.has_grad) for v in (x, h)] == [(0.0, float, False)] * 2
+    assert repr(x) == "Value(0.0)"
+    x.grad = 0
+    assert (x.grad, type(x.grad), x.has_grad) == (0.0, float, True)
+    x.grad += 1
+    h.backward(10)
+    assert (x.grad, h.grad) == (61.0, 10.0)
+    assert repr(x) == "Value(0.0, grad=61.0)"
+    with pytest.raises(AttributeError):
+        x.has_grad = False
 
 
 def test_gradients_belong_to_the_forward_pass_that_was_run() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..errors import ERRORS
 from ..primitives import Primitive
-from ..value import ERRORS, Value, numbers_of
+from ..value import Value, numbers_of
 from .examine import Examined
 from .flat import Flat, derivatives, on_floats, rounding_bounds
 from .report import Culprit, GradientReport, GradientRow

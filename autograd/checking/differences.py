@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..value import ERRORS
+from ..errors import ERRORS
 from .flat import Flat
 
 EPSILON = sys.float_info.epsilon

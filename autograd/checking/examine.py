@@ -12,8 +12,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import ERRORS
 from ..functional import float_of, jacobian, jvp, vjp
-from ..value import ERRORS
 from .differences import EPSILON, RESOLUTION, Slope, numeric_slopes
 from .flat import Flat, derivative, rounding_bounds
 from .report import GradientRow

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import ERRORS
 from ..functional import Run, float_of, jacobian
 from ..primitives import CONSTANT, abs_, max_, min_, neg, pos, relu, sign, where
 from ..sweeps import dependents, edges
-from ..value import ERRORS, Value
+from ..value import Value
 
 Flat = Callable[[list[Any]], list[Any]]
 

@@ -34,13 +34,24 @@ def doubles(numbers: Any) -> Any:
 
 
 def use_slabs(kind: Any, unset: Any) -> None:
-    """A field that was never set is asked of ``unset``: it says that ``__init__`` did not run."""
-    kind.__getattr__ = unset
+    """A field that is missing tells that ``__init__`` did not run: ``unset`` says so."""
+
+    def missing(node: Any, name: str) -> Any:
+        if name in kind.__slots__:
+            unset(node)
+        return object.__getattribute__(node, name)  # raises once more what was raised
+
+    kind.__getattr__ = missing
+
+
+def document(kind: Any, name: str, text: str) -> None:
+    """Give a method of the class this docstring."""
+    getattr(kind, name).__doc__ = text
 
 
 def new_node(kind: Any, a: Any, b: Any) -> Any:
     """A node of these operands and no other fields."""
-    node = kind.__new__(kind)
+    node = object.__new__(kind)
     node._a = a
     node._b = b
     node._label = ""
@@ -51,8 +62,8 @@ def new_node(kind: Any, a: Any, b: Any) -> Any:
     return node
 
 
-def is_on(variable: Any) -> bool:
-    return bool(variable.get())
+def current(variable: Any) -> Any:
+    return variable.get()
 
 
 def make_room(nodes: Any, room: int) -> None:

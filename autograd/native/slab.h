@@ -232,15 +232,32 @@ static PyObject *node_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) 
     return node;
 }
 
-/* What inspect.signature reads; Cython writes none for a constructor.  The text is kept for as long as the type. */
-static void node_document(PyTypeObject *type, const char *signature) {
-    const char *doc = type->tp_doc != NULL ? type->tp_doc : "";
-    char *text = PyMem_RawMalloc(strlen(signature) + strlen(doc) + 6);
-    if (text == NULL) return;
-    strcpy(text, signature);
-    strcat(text, "\n--\n\n");
+/* A docstring as inspect.signature reads it, kept for as long as the type. */
+static const char *slab_text(const char *signature, size_t length, const char *doc) {
+    char *text = PyMem_RawMalloc(length + strlen(doc) + 6);
+    if (text == NULL) return NULL;
+    memcpy(text, signature, length);
+    strcpy(text + length, "\n--\n\n");
     strcat(text, doc);
-    type->tp_doc = text;
+    return text;
+}
+
+/* The class's, as Cython writes no signature for a constructor. */
+static void node_document(PyTypeObject *type, const char *signature) {
+    const char *text = slab_text(signature, strlen(signature), type->tp_doc != NULL ? type->tp_doc : "");
+    if (text != NULL) type->tp_doc = text;
+}
+
+/* A method's, which keeps the signature that it has. */
+static void slab_document(PyTypeObject *type, const char *name, const char *doc) {
+    PyObject *method = PyDict_GetItemString(type->tp_dict, name);
+    const char *end, *text;
+    PyMethodDef *def;
+    if (method == NULL || Py_TYPE(method) != &PyMethodDescr_Type) return;
+    def = ((PyMethodDescrObject *)method)->d_method;
+    if (def->ml_doc == NULL || (end = strstr(def->ml_doc, "\n--\n\n")) == NULL) return;
+    text = slab_text(def->ml_doc, (size_t)(end - def->ml_doc), doc);
+    if (text != NULL) def->ml_doc = text;
 }
 
 /* A macro, as Cython defines the node only after this file. */

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..backward import topological
+from ..errors import ERRORS
 from ..primitives import CONSTANT
 from ..sweeps import edges
-from ..value import ERRORS, Value, numbers_of
+from ..value import Value, numbers_of
 from . import dot
 from .render import Graph
 
@@ -199,8 +200,8 @@ class _View:
         if used.keys() - {repr(node.data)}:  # the leaf was set afterwards
             text.append(dot.field("used", ", ".join(map(dot.number, used.values()))))
             full.append(f"used as {', '.join(used)}")
-        text.append(dot.field("grad", "—" if node.grad is None else dot.number(node.grad)))
-        full.append("grad not computed" if node.grad is None else f"grad {node.grad!r}")
+        text.append(dot.field("grad", dot.number(node.grad) if node.has_grad else "—"))
+        full.append(f"grad {node.grad!r}" if node.has_grad else "grad not computed")
 
         cells = [dot.cell(text)]
         if caption:

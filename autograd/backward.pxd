@@ -19,7 +19,7 @@ cdef extern from "native/slab.h":
 cdef extern from "native/rules.h":
     double partial1 "rules_partial1"(int code, double y, double a)
     double partial2 "rules_partial2"(int code, long by, double y, double a, double b)
-    double partial_many "rules_partial"(int code, long by, long n, double y, const double *x)
+    void partials_many "rules_partials"(int code, long n, double y, const double *x, double *p) noexcept
     bint dead1 "rules_dead1"(int code, double y, double a)
     bint dead2 "rules_dead2"(int code, long by, double y, double a, double b)
     bint dead_many "rules_dead"(int code, long by, long n, double y, const double *x)
@@ -68,14 +68,17 @@ cdef class Sweep:
     cdef Nodes visited
     cdef Nodes ring
     cdef Nodes known
+    cdef Nodes given
     cdef object stop
     cdef dict far
     cdef list births
 
 @cython.locals(sweep=Sweep)
 cpdef object backward(Value output, double grad)
-@cython.locals(p=double, xs="double *", n=long)
+@cython.locals(p=double)
 cdef double _partial(Sweep sweep, Value node, Py_ssize_t by, list partials) except? -7.123e-307
+@cython.locals(n=Py_ssize_t)
+cdef int _give(Sweep sweep, Value node) except -1
 cdef double _asked(Sweep sweep, Value node, Py_ssize_t by, list partials) except? -7.123e-307
 
 cdef int _push(Nodes nodes, Value node, double number) except -1

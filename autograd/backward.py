@@ -32,7 +32,7 @@ if not cython.compiled:  # in C, all these come from backward.pxd
         next_birth,
         partial1,
         partial2,
-        partial_many,
+        partials_many,
         prefetch_older,
     )
     from .value import BINARY, LEAF, MANY, UNARY, UNSET, Value, numbers_of, operands_of, required
@@ -166,7 +166,9 @@ class Sweep:
     Leaves and what is in ``stop`` pass nothing on and are just listed: they find their place by their ``_index``.
     """
 
-    __slots__ = ("at", "births", "dead", "far", "known", "leaves", "nearest", "ring", "stop", "visited", "waiting")
+    __slots__ = (
+        "at", "births", "dead", "far", "given", "known", "leaves", "nearest", "ring", "stop", "visited", "waiting",
+    )  # fmt: skip
 
     def __init__(self, at: int, stop: Any) -> None:
         stop = {node for node in stop if isinstance(node, Value) and _shape_of(node) != LEAF}
@@ -179,6 +181,7 @@ class Sweep:
         self.births: list[int] = []  # a heap of their births, negative so that the youngest comes first
         self.nearest = NEVER  # the youngest of their births
         self.known: Nodes | None = None  # see sweep_floats
+        self.given = Nodes(16)  # its numbers are the partials of the node that is visited, if it has many operands
 
 
 def _birth_of(node: Value) -> int:
@@ -292,6 +295,8 @@ def _pass_on(sweep: Sweep, node: Value, adjoint: float, live: bool) -> int:
     else:
         operands = node._a
         partials: list[Any] = []
+        if COMPILED and live:
+            _give(sweep, node)
         for by in range(len(operands)):
             if operands[by] is not None:
                 _pass_to(sweep, node, by, cast(Value, operands[by]), adjoint, live, partials)
@@ -364,11 +369,19 @@ def _partial(sweep: Sweep, node: Value, by: int, partials: list[Any]) -> float:
         if p == 0:
             sweep.dead = dead1(node._code, node._data, node._xa)
     else:
-        xs, n = doubles(node._b), len(node._a)
-        p = partial_many(node._code, by, n, node._data, xs)
+        p = sweep.given.numbers[by]
         if p == 0:
-            sweep.dead = dead_many(node._code, by, n, node._data, xs)
+            sweep.dead = dead_many(node._code, by, len(node._a), node._data, doubles(node._b))
     return p if isfinite(p) else _asked(sweep, node, by, partials)
+
+
+def _give(sweep: Sweep, node: Value) -> int:
+    """Have all the partials of a node of many operands in ``sweep.given``: at once, as they share what takes long."""
+    n = len(node._a)
+    if n > sweep.given.room:
+        make_room(sweep.given, 2 * n)
+    partials_many(node._code, n, node._data, doubles(node._b), sweep.given.numbers)
+    return 0
 
 
 def _asked(sweep: Sweep, node: Value, by: int, partials: list[Any]) -> float:

@@ -29,6 +29,9 @@ R: Interval = (-math.inf, math.inf)
 POSITIVE: Interval = (0.0, math.inf)
 UNIT: Interval = (-1.0, 1.0)
 
+SMALL = 2.0**-960  # a result below may have come from, or lead to, numbers that are not normal
+LARGE = 2.0**540  # makes such numbers normal
+
 TABLE: dict[str, Primitive] = {}
 ROWS: list[Any] = [None]  # every row ever made, by its code; code 0 stands for "no row": a leaf
 MOST_ROWS = 65_535  # a node has two bytes for the code
@@ -125,6 +128,30 @@ class Elementwise:
 
 def _each(*rules: Rule) -> Elementwise:
     return Elementwise(rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """One derivative written in two ways: ``usual``, and ``other`` for arguments at which that would lose digits.
+
+    ``applies`` tells for ``(y, *arguments)`` whether the usual way is good.  Of floats and Values only the one that
+    counts is computed; a symbol, whose comparisons are symbols, gets both, in a ``where``.
+    """
+
+    applies: Rule
+    usual: Rule
+    other: Rule
+
+    def __call__(self, y: Any, *xs: Any) -> Any:
+        applies = self.applies(y, *xs)
+        if applies is True:
+            return self.usual(y, *xs)
+        if applies is False:
+            return self.other(y, *xs)
+        usual, other = self.usual(y, *xs), self.other(y, *xs)
+        if isinstance(usual, list):
+            return [where(applies, a, b) for a, b in zip(usual, other, strict=True)]
+        return where(applies, usual, other)
 
 
 def lookup(name: str) -> Primitive:
@@ -262,6 +289,24 @@ def _first_equal(y: Any, *xs: Any) -> list[Any]:
     return [result[0] + unclaimed, *result[1:]]
 
 
+def _scaled_directions(y: Any, *xs: Any) -> list[Any]:
+    """x / y for each x, from large multiples: y itself, below the normal floats, has few digits."""
+    xs = tuple([x * LARGE for x in xs])
+    length = where(y == 0, 1, hypot(*xs))
+    return [where(y == 0, 0, x / length) for x in xs]
+
+
+def _weights(_y: Any, *xs: Any) -> list[Any]:
+    """exp(x) / sum(exp(xs)) for each x, from exponentials of x - max(xs): none overflows, and their sum is exact.
+
+    (exp(x - y) would be no weight where y is large: y has lost the digits in which it differs from max(xs).)
+    """
+    top = max_(xs)
+    shifted = [exp(x - top) for x in xs]
+    total = sum_(shifted)
+    return [e / total for e in shifted]
+
+
 def _pow_by_base(_y: Any, a: Any, b: Any) -> Any:
     # b * a**(b-1), save that x**0 is constant: its slope at 0 is 0 and not 0 * 0**-1
     return b * a ** where(a == 0, where(b == 0, 0, b - 1), b - 1)
@@ -350,7 +395,8 @@ sqrt  = _row("sqrt", math.sqrt, lambda y, a: 0.5 / y, domain=(POSITIVE,), conven
              latex=r"\sqrt{%s}")
 cbrt  = _row("cbrt", math.cbrt, lambda y, a: 1 / (3 * y * y), singular=lambda a: a,
              convention="infinite slope at 0: raises", latex=r"\sqrt[3]{%s}")
-hypot = _row("hypot", math.hypot, variadic=_each(lambda y, x: where(y == 0, 0, x / where(y == 0, 1, y))),
+hypot = _row("hypot", math.hypot,
+             variadic=Switched(lambda y, *xs: y > SMALL, lambda y, *xs: [x / y for x in xs], _scaled_directions),
              singular=math.hypot, convention="slope 0 at the origin", symmetric=True)
 
 # ---- trigonometric, hyperbolic ---------------------------------------------------------------------------------------
@@ -383,7 +429,7 @@ sum_      = _row("sum", _sum, variadic=_each(lambda y, x: 1), gather=tuple, symm
 dot       = _row("dot", _dot, variadic=_each(lambda y, w, x: x, lambda y, w, x: w), gather=_pair)
 prod      = _row("prod", lambda *xs: math.prod(xs, start=1.0), variadic=_products_of_others, gather=tuple,
                   symmetric=True)
-logsumexp = _row("logsumexp", _logsumexp, variadic=_each(lambda y, x: exp(x - y)), gather=tuple, symmetric=True)
+logsumexp = _row("logsumexp", _logsumexp, variadic=_weights, gather=tuple, symmetric=True)
 # fmt: on
 
 BUILTIN = frozenset(TABLE)
@@ -401,6 +447,4 @@ def _gap(best: float, xs: Sequence[float]) -> float:
 
 def softmax(xs: Sequence[Any]) -> list[Any]:
     """exp(x) / sum(exp(xs)) for each x: a composition, so that its derivatives follow from the rows it is made of."""
-    xs = tuple(xs)
-    total = logsumexp(xs)
-    return [exp(x - total) for x in xs]
+    return _weights(None, *xs)

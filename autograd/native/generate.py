@@ -2,7 +2,7 @@
 
 A row's partials are run on symbols that write down C expressions, so that the header states no derivative of its own.
 The functions themselves are those of C's math library where the row's is Python's ``math``, and short expressions else.
-A row that C has nothing for (mod, hypot, a user's) is left out: it answers NAN, and the engine asks the row itself.
+A row that C has nothing for (hypot, a user's) is left out: it answers NAN, and the engine asks the row itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..primitives import BUILTIN, TABLE, Elementwise, Primitive
+from ..primitives import BUILTIN, SMALL, TABLE, Elementwise, Primitive
 from .choice import table_mark
 
 HEADER = Path(__file__).with_name("rules.h")
@@ -28,7 +28,9 @@ OPERATORS = {operator.add: "a + b", operator.sub: "a - b", operator.mul: "a * b"
 # ... and those that the table defines in Python, again (the tests compare them bit for bit)
 COMPOSED = {
     "pow": "pow(a, b)",
-    "sign": "a < 0 || a > 0 ? copysign(1.0, a) : a",
+    "mod": "rules_mod(a, b)",
+    "floordiv": "rules_floordiv(a, b)",
+    "sign": "rules_sign(a)",
     "relu": "a <= 0 ? 0.0 : a",
     "leaky_relu": "a <= 0 ? b * a : a",
     "sigmoid": "rules_sigmoid(a)",
@@ -47,6 +49,22 @@ OF_MANY = {
     ),
     "where": "y = x[0] != 0 ? x[1] : x[2];",
 }
+
+
+# The partials of a row whose rule is a loop of its own, again: all in p at once, since they share what takes long.
+ALL_PARTIALS = {
+    "max": (FIRST_EQUAL := "for (k = 0, i = n; i-- > 0; p[i] = 0.0) if (x[i] == y) k = i; p[k] = 1.0;"),
+    "min": FIRST_EQUAL,
+    "prod": ("for (y = 1.0, i = 0; i < n; y *= x[i++]) p[i] = y; for (y = 1.0, i = n; i-- > 0; y *= x[i]) p[i] *= y;"),
+    "hypot": f"for (i = 0; i < n; i++) p[i] = y == 0 ? 0.0 : y > {SMALL!r} ? x[i] / y : NAN;",
+    "logsumexp": (
+        "for (k = 0, i = 1; i < n; i++) if (x[i] > x[k]) k = i;"
+        " for (y = 0.0, i = 0; i < n; i++) y += p[i] = exp(x[i] - x[k]);"
+        " for (i = 0; i < n; i++) p[i] /= y;"
+    ),
+}
+# ... and the condition under which their 0 is the integer 0
+ALL_DEAD = {"max": "1", "min": "1", "hypot": "y == 0"}
 
 
 class NoCodeError(Exception):
@@ -75,7 +93,10 @@ class Symbol:
         return Symbol(f"pow({self.code}, {_symbol(other).code})")
 
     def __floordiv__(self, other: Any) -> Symbol:
-        raise NoCodeError("//")
+        return Symbol(f"rules_floordiv({self.code}, {_symbol(other).code})")
+
+    def __abs__(self) -> Symbol:
+        return Symbol(f"fabs({self.code})")
 
 
 def _infix(symbol: str) -> tuple[Callable[[Symbol, Any], Symbol], Callable[[Symbol, Any], Symbol]]:
@@ -137,11 +158,13 @@ def _switch(signature: str, cases: Iterator[str], otherwise: str) -> str:
 
 
 def _partials(row: Primitive) -> list[Symbol]:
-    """The partials of a row as expressions of y, a, b (up to two operands) or y and places in x (more)."""
+    """The partials of a row as expressions of y, a, b (up to two operands) or y and places in x (more).
+
+    Of a row whose arguments come in runs they are those at place i, and one run is n arguments long.
+    """
     rules = row.partials
     if isinstance(rules, Elementwise):
-        n = f"(n / {len(rules.rules)})"
-        place = [f"x[by % {n} + {run} * {n}]" for run in range(len(rules.rules))]
+        place = [f"x[{run} * n + i]" if run else "x[i]" for run in range(len(rules.rules))]
         return [_symbol(rule(Symbol("y"), *map(Symbol, place))) for rule in rules.rules]
     if not isinstance(rules, tuple):
         raise NoCodeError(row.name)
@@ -149,10 +172,16 @@ def _partials(row: Primitive) -> list[Symbol]:
     return [_symbol(rule(Symbol("y"), *map(Symbol, names))) for rule in rules]
 
 
-def _by_run(row: Primitive, expressions: list[str]) -> str:
-    if isinstance(row.partials, Elementwise) and len(expressions) == 2:
-        return f"by < n / 2 ? {expressions[0]} : {expressions[1]}"
-    return _chosen(expressions)
+def _all_partials(row: Primitive) -> str:
+    """Statements that put the partials of a row of many operands in p."""
+    if row.name in ALL_PARTIALS:
+        return ALL_PARTIALS[row.name]
+    codes = [p.code for p in _partials(row)]
+    if not isinstance(row.partials, Elementwise):
+        return " ".join(f"p[{i}] = {code};" for i, code in enumerate(codes))
+    places = " ".join(f"p[{run} * n + i] = {code};" if run else f"p[i] = {code};" for run, code in enumerate(codes))
+    runs = f"n /= {len(codes)}; " if len(codes) > 1 else ""
+    return f"{runs}for (i = 0; i < n; i++) {{ {places} }}"
 
 
 PREAMBLE = """\
@@ -169,7 +198,23 @@ static double rules_sigmoid(double a) {
     return e / (1.0 + e);
 }
 
-static double rules_sign(double a) { return a < 0 || a > 0 ? copysign(1.0, a) : a; }"""
+static double rules_sign(double a) { return a < 0 || a > 0 ? copysign(1.0, a) : a; }
+
+/* Python's % and //: the remainder has the divisor's sign, and the quotient is the integer that belongs to it. */
+static double rules_mod(double a, double b) {
+    double r = fmod(a, b);
+    if (r == 0) return copysign(0.0, b);
+    return (r < 0) == (b < 0) ? r : r + b;
+}
+
+static double rules_floordiv(double a, double b) {
+    double r = fmod(a, b), q = (a - r) / b, whole;
+    if (b == 0) return NAN;
+    if (r != 0 && (r < 0) != (b < 0)) q -= 1.0;
+    if (q == 0) return copysign(0.0, a / b);
+    whole = floor(q);
+    return q - whole > 0.5 ? whole + 1.0 : whole;
+}"""
 
 COMPUTE_MANY = """\
 static double rules_compute(int code, const double *x, long n) {
@@ -178,6 +223,15 @@ static double rules_compute(int code, const double *x, long n) {
     switch (code) {
 CASES
     default: return NAN;
+    }
+}"""
+
+ALL_AT_ONCE = """\
+static void rules_partials(int code, long n, double y, const double *x, double *p) {
+    long i, k;
+    switch (code) {
+CASES
+    default: for (i = 0; i < n; i++) p[i] = NAN; return;
     }
 }"""
 
@@ -190,18 +244,23 @@ def header() -> str:
     computed = _cases([row for row in many if row.name in OF_MANY], lambda row: OF_MANY[row.name] + " return y;")
     by_two = "int code, long by, double y, double a, double b"
     by_many = "int code, long by, long n, double y, const double *x"
+    all_partials = _cases(many, lambda row: _all_partials(row) + " return;")
 
     def compute(row: Primitive) -> str:
         return f"return {_compute(row)};"
 
     def partial(row: Primitive) -> str:
-        return f"return {_by_run(row, [p.code for p in _partials(row)])};"
+        return f"return {_chosen([p.code for p in _partials(row)])};"
 
     def dead(row: Primitive) -> str:
+        if row.name in ALL_DEAD:
+            return f"return {ALL_DEAD[row.name]};"
         conditions = [p.dead for p in _partials(row)]
         if not any("1" in condition for condition in conditions):
             raise NoCodeError(f"{row} has no integer 0")
-        return f"return {_by_run(row, conditions)};"
+        if isinstance(row.partials, Elementwise):
+            raise NotImplementedError(f"{row}: conditions for the integer 0 of runs")
+        return f"return {_chosen(conditions)};"
 
     sections = [
         PREAMBLE.replace("TABLE", table_mark().decode()),
@@ -210,7 +269,7 @@ def header() -> str:
         COMPUTE_MANY.replace("CASES", "\n".join(computed)),
         _switch("double rules_partial1(int code, double y, double a)", _cases(one, partial), "NAN"),
         _switch(f"double rules_partial2({by_two})", _cases(two, partial), "NAN"),
-        _switch(f"double rules_partial({by_many})", _cases(many, partial), "NAN"),
+        ALL_AT_ONCE.replace("CASES", "\n".join(all_partials)),
         "/* Whether a partial of 0 is the integer 0, which says that the operand does not matter. */",
         _switch("int rules_dead1(int code, double y, double a)", _cases(one, dead), "0"),
         _switch(f"int rules_dead2({by_two})", _cases(two, dead), "0"),

@@ -15,7 +15,7 @@ def _ask_the_row(*_: Any) -> float:
     return nan
 
 
-compute1 = compute2 = compute_many = partial1 = partial2 = partial_many = _ask_the_row
+compute1 = compute2 = compute_many = partial1 = partial2 = partials_many = _ask_the_row
 
 
 def _nothing(*_: Any) -> Any:

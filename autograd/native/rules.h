@@ -1,5 +1,5 @@
 /* Made from the table by python -m autograd.native.generate: do not edit.
-   primitives.py: 4cfa35b0533bafa94a8e529ee340ed84a0d5f55eefab094ccf5dd9f2e3cf79fd
+   primitives.py: df03547eed018271042426ede6d5cb672e36f02b0fa42d361a5240110e69e84a
    NAN, or anything not finite, means: ask the row itself. */
 
 #include <math.h>
@@ -13,11 +13,27 @@ static double rules_sigmoid(double a) {
 
 static double rules_sign(double a) { return a < 0 || a > 0 ? copysign(1.0, a) : a; }
 
+/* Python's % and //: the remainder has the divisor's sign, and the quotient is the integer that belongs to it. */
+static double rules_mod(double a, double b) {
+    double r = fmod(a, b);
+    if (r == 0) return copysign(0.0, b);
+    return (r < 0) == (b < 0) ? r : r + b;
+}
+
+static double rules_floordiv(double a, double b) {
+    double r = fmod(a, b), q = (a - r) / b, whole;
+    if (b == 0) return NAN;
+    if (r != 0 && (r < 0) != (b < 0)) q -= 1.0;
+    if (q == 0) return copysign(0.0, a / b);
+    whole = floor(q);
+    return q - whole > 0.5 ? whole + 1.0 : whole;
+}
+
 static double rules_compute1(int code, double a) {
     switch (code) {
     case 5: return -a;  /* neg */
     case 6: return a;  /* pos */
-    case 11: return a < 0 || a > 0 ? copysign(1.0, a) : a;  /* sign */
+    case 11: return rules_sign(a);  /* sign */
     case 12: return fabs(a);  /* abs */
     case 13: return a <= 0 ? 0.0 : a;  /* relu */
     case 17: return exp(a);  /* exp */
@@ -56,6 +72,8 @@ static double rules_compute2(int code, double a, double b) {
     case 3: return a * b;  /* mul */
     case 4: return a / b;  /* div */
     case 7: return pow(a, b);  /* pow */
+    case 8: return rules_mod(a, b);  /* mod */
+    case 9: return rules_floordiv(a, b);  /* floordiv */
     case 14: return a <= 0 ? b * a : a;  /* leaky_relu */
     case 33: return atan2(a, b);  /* atan2 */
     default: return NAN;
@@ -119,20 +137,25 @@ static double rules_partial2(int code, long by, double y, double a, double b) {
     case 3: return by == 0 ? b : a;  /* mul */
     case 4: return by == 0 ? (1.0 / b) : ((-y) / b);  /* div */
     case 7: return by == 0 ? (b * pow(a, ((a == 0.0) ? ((b == 0.0) ? 0.0 : (b - 1.0)) : (b - 1.0)))) : (y * log(((a == 0.0) ? 1.0 : a)));  /* pow */
+    case 8: return by == 0 ? 1.0 : (-rules_floordiv(a, b));  /* mod */
     case 9: return by == 0 ? 0.0 : 0.0;  /* floordiv */
     case 14: return by == 0 ? ((a <= 0.0) ? b : 1.0) : ((a <= 0.0) ? a : 0.0);  /* leaky_relu */
     default: return NAN;
     }
 }
 
-static double rules_partial(int code, long by, long n, double y, const double *x) {
+static void rules_partials(int code, long n, double y, const double *x, double *p) {
+    long i, k;
     switch (code) {
-    case 10: return by == 0 ? 0.0 : by == 1 ? (x[0] ? 1.0 : 0.0) : (x[0] ? 0.0 : 1.0);  /* where */
-    case 26: return ((y == 0.0) ? 0.0 : (x[by % (n / 1) + 0 * (n / 1)] / ((y == 0.0) ? 1.0 : y)));  /* hypot */
-    case 44: return 1.0;  /* sum */
-    case 45: return by < n / 2 ? x[by % (n / 2) + 1 * (n / 2)] : x[by % (n / 2) + 0 * (n / 2)];  /* dot */
-    case 47: return exp((x[by % (n / 1) + 0 * (n / 1)] - y));  /* logsumexp */
-    default: return NAN;
+    case 10: p[0] = 0.0; p[1] = (x[0] ? 1.0 : 0.0); p[2] = (x[0] ? 0.0 : 1.0); return;  /* where */
+    case 15: for (k = 0, i = n; i-- > 0; p[i] = 0.0) if (x[i] == y) k = i; p[k] = 1.0; return;  /* max */
+    case 16: for (k = 0, i = n; i-- > 0; p[i] = 0.0) if (x[i] == y) k = i; p[k] = 1.0; return;  /* min */
+    case 26: for (i = 0; i < n; i++) p[i] = y == 0 ? 0.0 : y > 1.0261342003245941e-289 ? x[i] / y : NAN; return;  /* hypot */
+    case 44: for (i = 0; i < n; i++) { p[i] = 1.0; } return;  /* sum */
+    case 45: n /= 2; for (i = 0; i < n; i++) { p[i] = x[1 * n + i]; p[1 * n + i] = x[i]; } return;  /* dot */
+    case 46: for (y = 1.0, i = 0; i < n; y *= x[i++]) p[i] = y; for (y = 1.0, i = n; i-- > 0; y *= x[i]) p[i] *= y; return;  /* prod */
+    case 47: for (k = 0, i = 1; i < n; i++) if (x[i] > x[k]) k = i; for (y = 0.0, i = 0; i < n; i++) y += p[i] = exp(x[i] - x[k]); for (i = 0; i < n; i++) p[i] /= y; return;  /* logsumexp */
+    default: for (i = 0; i < n; i++) p[i] = NAN; return;
     }
 }
 
@@ -157,7 +180,9 @@ static int rules_dead2(int code, long by, double y, double a, double b) {
 static int rules_dead(int code, long by, long n, double y, const double *x) {
     switch (code) {
     case 10: return by == 0 ? 1 : by == 1 ? (x[0] ? 0 : 1) : (x[0] ? 1 : 0);  /* where */
-    case 26: return ((y == 0.0) ? 1 : 0);  /* hypot */
+    case 15: return 1;  /* max */
+    case 16: return 1;  /* min */
+    case 26: return y == 0;  /* hypot */
     default: return 0;
     }
 }

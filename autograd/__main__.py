@@ -9,24 +9,25 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from keyword import iskeyword
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
 from . import __version__
 from .expression import FUNCTIONS, Expression, ExpressionError, parse
+from .terminal import Parser, UsageError, complain, run
 from .value import Value
 
 if TYPE_CHECKING:
     from .checking import GradientReport, GradientRow
     from .view import Graph
 
-PROG = "python -m autograd"
+NAME = "autograd"
+PROG = f"python -m {NAME}"
 EXAMPLES = f"""\
 examples:
   {PROG} grad "tanh(a*b + c)" a=2 b=-3 c=10
@@ -47,15 +48,6 @@ A comparison may stand in the condition of where(condition, a, b), and nowhere e
 """
 
 
-class UsageError(Exception):
-    """Something that the user has to write otherwise; exit code 2."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see {self.prog} --help)")
-
-
 # ---- arguments -------------------------------------------------------------------------------------------------------
 
 
@@ -64,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     names = ", ".join(sorted(FUNCTIONS)).split()
     lines = [" ".join(names[i : i + 12]) for i in range(0, len(names), 12)]
     formulas = FORMULAS.format("\n".join(f"  {line}" for line in lines))
-    parser = _Parser(
+    parser = Parser(
         prog=PROG,
         description="Differentiate a formula, check its derivatives, draw its graph.",
         epilog=EXAMPLES,
@@ -261,7 +253,7 @@ def _demo(args: argparse.Namespace) -> int:
         print(f"\n{args.output}: {graph.nodes:,} nodes, {graph.edges:,} edges")
         print(f"engine: interpreted ({why_interpreted})" if why_interpreted else "engine: compiled")
     if not result["passed"]:
-        _complain("a number is wrong, or a gradient was not confirmed: see the tables")
+        complain(NAME, "a number is wrong, or a gradient was not confirmed: see the tables")
     return 0 if result["passed"] else 1
 
 
@@ -329,7 +321,7 @@ def _checked(function: Expression, point: dict[str, float], order: int) -> Gradi
 
 def _verdict(report: GradientReport) -> int:
     if not report.passed:
-        _complain(str(report).splitlines()[0])
+        complain(NAME, str(report).splitlines()[0])
     return 0 if report.passed else 1
 
 
@@ -365,36 +357,15 @@ def _finite(x: Any) -> Any:
     return str(x) if isinstance(x, float) and not math.isfinite(x) else x
 
 
-def _complain(message: object) -> None:
-    lines = (line.strip() for line in str(message).splitlines())
-    print(f"autograd: {'; '.join(line for line in lines if line)}", file=sys.stderr)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that ``argv`` (default: the process's arguments) names; returns the exit code."""
-    try:
-        try:
-            args = _arguments(sys.argv[1:] if argv is None else argv)
-            status = COMMANDS[args.command](args)
-        except SystemExit as done:  # argparse has printed the help or the version
-            status = int(done.code or 0)
-        sys.stdout.flush()
-    except UsageError as error:
-        _complain(error)
-        return 2
-    except BrokenPipeError:  # who read the output has left: nothing to say, not even when Python flushes it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141  # what a shell reports for SIGPIPE
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        return 130  # what a shell reports for SIGINT
-    except (ArithmeticError, ValueError, RuntimeError, OSError) as error:
-        _complain(error)
-        return 1
-    return status
+
+    def command() -> int:
+        args = _arguments(sys.argv[1:] if argv is None else argv)
+        return COMMANDS[args.command](args)
+
+    return run(NAME, command)
 
 
 if __name__ == "__main__":
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names that the terminal cannot show
     sys.exit(main())

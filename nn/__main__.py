@@ -9,16 +9,16 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import math
-import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from autograd import __version__
 from autograd.backward import topological
 from autograd.files import write
+from autograd.terminal import Parser, UsageError, complain, run
 
 from . import optim
 from .data import IMPUTE, TASKS, CategoryColumn, Table, TableModel, Task, csv_text, read_table, split
@@ -29,7 +29,8 @@ from .optim import Optimizer
 from .report import boundary_svg, described, has_plane, names_of_inputs, names_of_outputs, network_svg, scores
 from .training import History, evaluate, fit, predict
 
-PROG = "python -m nn"
+NAME = "nn"
+PROG = f"python -m {NAME}"
 TASK_LIST = "\n".join(f"  {name:8}{task.about}" for name, task in TASKS.items())
 EXAMPLES = f"""\
 examples:
@@ -65,21 +66,12 @@ RATES = {"adam": 0.01, "adamw": 0.01, "sgd": 0.1}
 SMALL_GRAPH = 60  # nodes that can be read in a picture
 
 
-class UsageError(Exception):
-    """Something that the user has to write otherwise; exit code 2."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see {self.prog} --help)")
-
-
 # ---- arguments -------------------------------------------------------------------------------------------------------
 
 
 def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(
+    parser = Parser(
         prog=PROG,
         description="Train a small network on a task or a CSV file, and use it.",
         epilog=EXAMPLES,
@@ -240,7 +232,7 @@ def _train(args: argparse.Namespace) -> int:
     _print_scores(model, [("trained on", train), *([("held out", held_out)] if held else [])])
     _write(folder, model, history, train, held_out)
     if history.interrupted:
-        _complain("interrupted: the model is as the last whole step left it")
+        complain(NAME, "interrupted: the model is as the last whole step left it")
         return 130
     return 0
 
@@ -303,7 +295,7 @@ def _write(folder: Path, model: TableModel, history: History, train: Table, held
         notes.append(f"no graph.svg: {error}")
     print(f"\nwritten into {folder}: {', '.join(written)}")
     for note in notes:
-        _complain(note)
+        complain(NAME, note)
 
 
 def _put_graph(folder: Path, model: TableModel, train: Table, written: list[str]) -> None:
@@ -379,48 +371,30 @@ def _show(args: argparse.Namespace) -> int:
 
 def _read(source: str) -> Table:
     try:
-        return read_table(source, sys.stdin.buffer.read)
+        return read_table(source, _standard_input)
     except FileNotFoundError:
         known = ", ".join(TASKS)
         raise UsageError(f"{source!r} is neither a file nor a task; the tasks are {known}") from None
 
 
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise UsageError("standard input is closed: there is nothing to read")
+    return sys.stdin.buffer.read()
+
+
 COMMANDS = {"train": _train, "predict": _predict, "evaluate": _evaluate, "show": _show}
-
-
-def _complain(message: object) -> None:
-    lines = (line.strip() for line in str(message).splitlines())
-    print(f"nn: {'; '.join(line for line in lines if line)}", file=sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that ``argv`` (default: the process's arguments) names; returns the exit code."""
-    try:
-        try:
-            args = _parser().parse_args(sys.argv[1:] if argv is None else argv)
-            status = COMMANDS[args.command](args)
-        except SystemExit as done:  # argparse has printed the help or the version
-            status = int(done.code or 0)
-        sys.stdout.flush()
-    except UsageError as error:
-        _complain(error)
-        return 2
-    except BrokenPipeError:  # who read the output has left: nothing to say, not even when Python flushes it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141  # what a shell reports for SIGPIPE
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        return 130  # what a shell reports for SIGINT
-    except OSError as error:
-        _complain(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error)
-        return 1
-    except (ArithmeticError, ImportError, RuntimeError, ValueError) as error:
-        _complain(error)
-        return 1
-    return status
+
+    def command() -> int:
+        args = _parser().parse_args(sys.argv[1:] if argv is None else argv)
+        return COMMANDS[args.command](args)
+
+    return run(NAME, command)
 
 
 if __name__ == "__main__":
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names that the terminal cannot show
     sys.exit(main())

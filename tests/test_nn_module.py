@@ -12,7 +12,6 @@ from hypothesis import given
 
 import nn
 from autograd import Value
-from autograd.files import write
 from nn import MLP, Layer, Module, Network, Neuron
 
 
@@ -162,24 +161,6 @@ def test_an_activation_without_a_name_is_not_saved(tmp_path: Path):
     with pytest.raises(ValueError, match=r"define it with autograd\.primitive"):
         MLP(1, [1], output=lambda x: x * x).save(tmp_path / "model.json")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_writing_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    path = tmp_path / "file"
-    write(path, "old")
-
-    def fails(*_: object) -> None:
-        raise OSError("disk full")
-
-    for crash in ("fsync", "replace"):
-        with monkeypatch.context() as patch:
-            patch.setattr(*((os, "fsync") if crash == "fsync" else (Path, "replace")), fails)
-            with pytest.raises(OSError, match="disk full"):
-                write(path, "new")
-        assert path.read_text() == "old"
-        assert list(tmp_path.iterdir()) == [path]
-    write(path, "new")
-    assert path.read_text() == "new"
 
 
 def test_a_crash_at_any_byte_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

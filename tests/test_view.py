@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import stat
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -804,33 +803,3 @@ def test_files_are_saved_by_their_ending(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=re.escape(f"{name!r}: the name must end in .svg or .dot")):
             graph.save(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["g.dot", "g.svg", "h.SVG"]
-
-
-@pytest.mark.parametrize(("owner", "step"), [(os, "fsync"), (Path, "replace")])
-def test_a_file_is_replaced_as_a_whole_or_not_at_all(
-    owner: Any, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "g.svg"
-    path.write_text("kept")
-
-    def fails(*_: Any) -> None:
-        raise OSError("disk full")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(owner, step, fails)
-        with pytest.raises(OSError, match="disk full"):
-            draw(twice()).save(path)
-    assert path.read_text() == "kept"
-    assert [p.name for p in tmp_path.iterdir()] == ["g.svg"]
-    draw(twice()).save(path)
-    assert path.read_text(encoding="utf-8") == draw(twice()).svg()
-
-
-@posix
-def test_a_saved_file_has_the_usual_permissions(tmp_path: Path) -> None:
-    before = os.umask(0o027)
-    try:
-        draw(twice()).save(tmp_path / "g.dot")
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "g.dot").stat().st_mode) == 0o640

@@ -25,7 +25,8 @@ import autograd.sweeps
 import autograd.value
 from autograd import Value, grad, gradients, hessian, hvp, jacobian, jvp, no_grad, vjp
 from autograd.checking import GradientMismatch, check_grads
-from autograd.checking.flat import derivative, rounding_bounds
+from autograd.checking.flat import derivative
+from autograd.checking.rounding import rounding_bounds
 from autograd.primitives import TABLE
 from autograd.testing import KINKED, SMOOTH, RandomFunction, expressions, numbers, programs
 

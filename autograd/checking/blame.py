@@ -8,9 +8,12 @@ from typing import Any
 from ..errors import ERRORS
 from ..primitives import Primitive
 from ..value import Value, numbers_of
-from .examine import Examined
-from .flat import Flat, derivatives, on_floats, rounding_bounds
+from .analytic import complex_step
+from .differences import Slope
+from .examine import Examined, judge
+from .flat import Flat, derivatives, on_floats
 from .report import Culprit, GradientReport, GradientRow
+from .rounding import rounding_bounds
 
 
 def audit(f: Flat, xs: list[float], order: int) -> tuple[list[Culprit], list[str], int]:
@@ -51,14 +54,19 @@ def alone(row: Primitive, point: tuple[float, ...], moving: tuple[int, ...], ord
 
     xs = [point[i] for i in moving]
     f = derivatives(call, order - 1)
-    size = abs(row.fn(*point)) / max(1.0, min(map(abs, xs))) ** order
     result = []
     try:
-        rows = Examined(f, on_floats(f), xs, size).rows()
+        examined = Examined(f, on_floats(f), xs)
+        rows = examined.rows()
     except ERRORS:
         return [Culprit(row.name, moving[0], point, order, None, math.nan, math.inf, wrong=False)]
     for k, found in enumerate(rows):
-        if found.verdict not in ("ok", "one-sided", "kink", "jump"):
+        if found.verdict in ("inconclusive", "still", "wrong") and order == 1:
+            known = complex_step(row.fn, point, moving[k])
+            if known is not None and found.reverse is not None and found.forward is not None:
+                rounding = examined.rounding_of_rules(0, k)
+                judge(found, found.reverse, found.forward, Slope(known, 1e-12 * abs(known)), rounding)
+        if found.verdict not in ("ok", "still", "one-sided", "kink", "jump"):
             by = moving[k // len(xs) ** (order - 1)]  # the rule whose derivative (of order - 1) the row is
             finite = math.isfinite(found.numeric) and found.left is None and found.right is None
             wrong = found.verdict == "wrong" or (found.verdict == "not finite" and finite)
@@ -77,11 +85,17 @@ def explain(report: GradientReport, rows: list[GradientRow], f: Flat, xs: list[f
             row.note += ", ours is neither"
         elif row.verdict in ("kink", "jump") and culprits:
             row.verdict, row.note = "unconfirmed", f"{row.verdict}, {row.note}, but a rule is wrong"
+        elif row.verdict == "still":
+            row.verdict = "unconfirmed" if culprits else "ok" if not unconfirmed else "inconclusive"
+            row.note = "the function does not move" + (", but a rule is wrong" if culprits else "")
         elif row.verdict == "inconclusive":
             row.note = "finite differences are too rough"
-            if culprits or unconfirmed:
+            if culprits:
                 row.verdict = "unconfirmed"
-                row.note += ", and a rule is wrong" if culprits else f", also for {unconfirmed[0]} alone"
+                row.note += ", and a rule is wrong"
+            elif unconfirmed:
+                more = f" and {len(unconfirmed) - 1} more" if len(unconfirmed) > 1 else ""
+                row.note += f", also for {unconfirmed[0]}{more} alone: nothing is confirmed"
             else:
                 row.note += f"; all {count} primitives confirmed one by one"
     report.culprits = culprits
@@ -91,7 +105,13 @@ def explain(report: GradientReport, rows: list[GradientRow], f: Flat, xs: list[f
         reason = "what combines them is wrong, or finite differences of the whole are misled"
         if kinks:
             reason = "where several meet at a kink, their conventions need not add up to a slope: move off the point"
-        report.remarks.append(f"all {count} primitives are right on their own: {reason}")
+        if unconfirmed:
+            right = (
+                f"{count - len(unconfirmed)} of {count} primitives are right on their own, the others not known to be"
+            )
+        else:
+            right = f"all {count} primitives are right on their own"
+        report.remarks.append(f"{right}: {reason}")
 
 
 def at_kinks(f: Flat, xs: list[float]) -> list[str]:

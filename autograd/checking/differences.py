@@ -1,8 +1,10 @@
 """Finite differences that know their error.
 
-The numeric side is Richardson's extrapolation to step 0 with Ridders' idea of choosing the step: every estimate comes
-with the distance to its neighbours in the tableau, and the one that moves least wins (C. J. F. Ridders, "Accurate
-computation of F'(x) and F'(x)F''(x)", Advances in Engineering Software 4, 1982).
+Two kinds of steps look at a function near x.  A window is a handful of steps of one size, through which a polynomial is
+fitted (``fits``); it gives the slope, and finds by itself how much of it is noise.  Scouts are single steps of all
+sizes down to those at which rounding hides the slope; what the polynomial foretells of them must hold.  For a window
+alone is blind to what is finer than its steps, be it a tooth, a kink, a narrow peak or a wave.  No two steps are in a
+ratio of small whole numbers, nor a simple part of a power of 2: so they cannot all fall in with a period.
 """
 
 from __future__ import annotations
@@ -15,235 +17,396 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..errors import ERRORS
+from .fits import Fit, fit
 from .flat import Flat
+from .rounding import natural_length
 
 EPSILON = sys.float_info.epsilon
-RESOLUTION = 1e-5  # "ok" is said only where a fault of this relative size would have been seen
-DEPTH = 6  # columns of a tableau: an error of order h**14 (two-sided) or h**7 (one-sided)
-FIRST_STEP = 761 / 2048  # times a power of 2 near max(1, |x|): few bits, so that x + step is exact; but not a power
-# of 2 itself, or the steps would fall in with the periods of functions
-SMALLEST = 2.0**-200  # the step at which a function at x = 0, where floats have no spacing, is given up
+RESOLUTION = 1e-5  # "ok" is said only where a fault of this size, relative to the derivative, would have been seen
+ENOUGH = 2e-7  # the relative error of which larger steps are not tried against rounding
+FINE = 1e-10  # the relative error of which smaller steps are not tried
+FIRST = 0.0418  # the size of the first window, relative to x, 1 or f / f'
+GRID = 8.0  # the ratio of the sizes of windows: so few that several outputs share their samples
+SCOUTS = 9  # at most, on either side
+SMALLEST = 2.0**-200  # the smallest step at x = 0, where floats have no spacing
 
+EVALUATIONS = 60  # of f along a line for one output, at most; about 30 for a smooth one
 
-class Estimate(NamedTuple):
-    """A number with the estimate of its error, of which ``rounding`` is due to rounding; ``scale`` is the size of what
-    it was computed from."""
+WIDEST = 1e-3  # the tread of a stair that rounding makes, relative to x or 1
 
-    value: float = math.nan
-    error: float = math.inf
-    rounding: float = 0.0
-    scale: float = 0.0
-
-    @property
-    def resolved(self) -> bool:
-        """Whether two digits are right."""
-        return self.error <= 1e-2 * max(abs(self.value), self.scale) and self.error < math.inf
-
-    @property
-    def lost(self) -> bool:
-        """Whether what changes as the step is halved is more than rounding: then not even the error is right."""
-        return not self.resolved and not self.error <= 4 * self.rounding
-
-    @property
-    def doubt(self) -> tuple[float, float]:
-        """What estimates are ranked by: the relative error of resolved ones, the error of the others.
-
-        Not the error alone: the quotients of a fast oscillation shrink as the step grows, and their errors with them.
-        """
-        size = max(abs(self.value), self.scale)
-        return (2.0 if self.lost else self.error / size if self.resolved and size else 1.0, self.error)
-
-    def beats(self, best: Estimate) -> bool:
-        """Whether this estimate, from smaller steps, is to be preferred: if it is better, or contradicts the other.
-
-        What larger steps tell may be resolved well and yet miss a fine structure, or have met it in step.
-        """
-        return self.doubt < best.doubt or (not self.lost and abs(self.value - best.value) > self.error + best.error)
-
-
-class Tableau:
-    """Neville's tableau: samples at halving steps, extrapolated to step 0; ``best`` is the least doubtful estimate.
-
-    ``power`` is that of the step in the leading error: 2 for two-sided difference quotients (then only even powers
-    occur), otherwise 1.  The weights of the extrapolation add up to at most 2 or 8.3: so rounding grows.
-    """
-
-    def __init__(self, power: int = 1) -> None:
-        self.factor = 2.0**power
-        self.growth = 8.3 if power == 1 else 2.0
-        self.row: list[float] = []
-        self.best = Estimate()
-
-    def add(self, sample: float, rounding: float) -> Estimate:
-        """Take the sample of the next step, with its rounding error; returns the estimate that moved least."""
-        row = [sample]
-        now = Estimate(sample)
-        for j, above in enumerate(self.row[:DEPTH]):
-            row.append(row[j] + (row[j] - above) / (self.factor ** (j + 1) - 1))
-            error = max(abs(row[-1] - row[j]), abs(row[-1] - above)) + self.growth * rounding
-            if error < now.error and j > 0:  # two samples may agree by chance
-                now = Estimate(row[-1], error, self.growth * rounding, abs(sample))
-        self.row = row
-        if now.beats(self.best):
-            self.best = now
-        return now
+TWO_SIDED = tuple(math.sqrt(v) for v in (35 / 36, 0.625, 0.33, 0.12, 1 / 60))
+ONE_SIDED = tuple(math.sqrt(v) for v in (0.971, 0.818, 0.624, 0.43, 0.255, 0.13, 0.0529 + 1e-3, 0.0145, 0.0016))
+GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 @dataclass
 class Slope:
-    """A numeric derivative; ``scale`` is what its error is to be compared with, if that is larger."""
+    """A numeric derivative; ``scale`` is the size of the difference quotients that it was computed from."""
 
     value: float = math.nan
     error: float = math.inf
     scale: float = 0.0
+    reach: float = 0.0  # the steps, if a single window tells it
     kind: str = ""  # or "one-sided", "kink", "jump"
     left: float | None = None
     right: float | None = None
 
 
+class Line:
+    """The outputs of f as one of its inputs moves; every sample is taken once, whichever outputs ask for it."""
+
+    def __init__(self, f: Flat, xs: list[float], i: int, ys: list[float]) -> None:
+        self.f, self.xs, self.i, self.ys = f, xs, i, ys
+        self.x = xs[i]
+        self.unit = max(1.0, abs(self.x))
+        self.spacing = math.ulp(self.x) if self.x else SMALLEST
+        self.taken: dict[float, list[float] | None] = {}
+
+    def at(self, step: float) -> list[float] | None:
+        """The outputs at x + step; None where the function fails."""
+        t = self.x + step
+        if t not in self.taken:
+            try:
+                found = self.f([*self.xs[: self.i], t, *self.xs[self.i + 1 :]]) if math.isfinite(t) else None
+            except (*ERRORS, TypeError):  # TypeError: ** of a negative float gave a complex number
+                found = None
+            self.taken[t] = found
+        return self.taken[t]
+
+
+class Sample(NamedTuple):
+    step: float
+    rise: float  # the output less that at x
+
+    @property
+    def quotient(self) -> float:
+        return self.rise / self.step
+
+
+class Window(NamedTuple):
+    """A fit through samples on one side of x or on both, at steps up to ``reach``.
+
+    ``scale`` is the largest rise over the reach.
+    """
+
+    reach: float
+    slope: float
+    error: float
+    scale: float
+    fit: Fit
+
+    def missed(self, sample: Sample) -> float:
+        """By how much a sample is not where the polynomial says."""
+        return abs(sample.rise - self.fit.rise(sample.step / self.reach))
+
+    def resolves(self, part: float) -> bool:
+        """Whether the error is less than this part of the slope, or of what cancels in it."""
+        return self.error <= part * abs(self.slope) or self.error <= 1e-3 * part * self.scale
+
+    def contradicts(self, other: Window) -> bool:
+        return abs(self.slope - other.slope) > 4 * (self.error + other.error)
+
+
 class Differences:
-    """The samples of one output around x, from large steps to small, and what they tell of its slope."""
+    """What can be told of one output's slope along a line.
 
-    def __init__(self, y: float, noise: float, sides: Sequence[int], enough: float) -> None:
-        self.y, self.noise, self.sides, self.enough = y, noise, sides, enough
-        self.restart()
+    ``noise`` is the rounding in f, as far as it is known; ``opaque``: some of it was estimated, or f is not known to be
+    smooth between floats that are far apart.  ``guide`` is the slope that is claimed: it has a say in the choice of
+    the steps, and in nothing else.
+    """
 
-    def restart(self) -> None:
-        """Forget the samples: the function failed at a step, so larger ones tell nothing of the slope."""
-        self.two_sided = Tableau(2)
-        self.one_sided = {side: Tableau() for side in self.sides}
-        self.samples: dict[int, list[tuple[float, float]]] = {side: [] for side in self.sides}  # (signed step, output)
-        self.lost = 0  # the number of steps since the last at which a difference was larger than rounding
-        self.agreed = (Estimate(), math.inf)  # the best slope on which both sides agree, and by how much
+    def __init__(self, line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool) -> None:
+        self.line, self.o, self.noise, self.opaque = line, o, noise, opaque
+        self.before = len(line.taken)
+        self.y, self.guide = line.ys[o], abs(guide)
+        x, spacing = abs(line.x), line.spacing
+        self.first = FIRST * line.unit * (GOLDEN if again else 1.0)
+        length = abs(self.y) / self.guide if self.y and self.guide else math.inf
+        self.start = self.on_grid(min(max(length, 2.0**-44 * x), line.unit) * self.first / line.unit)
+        natural = natural_length(x, self.y, self.guide) if opaque else x
+        bottom = max(2.0**-46 * natural, 8 * spacing, noise / self.guide / 0.03 if self.guide else 0.0)
+        decades = math.log(self.start / 3, 24.0) - math.log(min(bottom, self.start / 3), 24.0)
+        ratio = 24.0 ** max(1, math.ceil(decades / SCOUTS - 1e-9))
+        self.steps = [self.start / 3]
+        while self.steps[-1] > bottom:
+            jitter = 0.7 + 0.5 * (len(self.steps) * GOLDEN % 1)
+            self.steps.append(max(self.start / 3 * jitter * ratio ** -len(self.steps), spacing))
+        self.close = not x or self.steps[-1] < x / 4  # or x is so small that floats are sparse around it
+        self.scouts = {side: [self.sample(side * step) for step in self.steps] for side in (-1, 1)}
+        self.sides = [side for side in (-1, 1) if self.scouts[side][-1] is not None]
 
-    def add(self, at: dict[int, tuple[float, float]]) -> bool:
-        """Take one step's samples, {side: (signed step, output)}; returns whether smaller steps are pointless."""
-        rounding, sides = 0.0, {}
-        for side, (h, y) in at.items():
-            self.samples[side].append((h, y))
-            rounding = max(rounding, (self.noise + EPSILON * max(abs(y), abs(self.y))) / abs(h))
-            sides[side] = self.one_sided[side].add((y - self.y) / h, 2 * rounding)
-        if len(at) == 1:
-            (best,) = (tableau.best for tableau in self.one_sided.values())
-            return best.doubt[0] <= self.enough or self.swamped(at)
-        (below, y0), (above, y1) = at[-1], at[1]
-        now = self.two_sided.add((y1 - y0) / (above - below), rounding)
-        # Both sides, which know f(x) itself, must agree with the two-sided slope: it misses a narrow peak at x, and
-        # takes a kink for smooth, as (|h| - |-h|) / 2h is 0.
-        if all(abs(now.value - side.value) <= now.error + side.error < math.inf for side in sides.values()):
-            worse = max(sides.values(), key=lambda side: side.error)
-            total = Estimate(
-                now.value,
-                now.error + worse.error,
-                now.rounding + worse.rounding,
-                max(side.scale for side in sides.values()),
-            )
-            if total.beats(self.agreed[0]):
-                self.agreed = (total, now.error)
-        return self.agreed[0].doubt[0] <= self.enough or self.swamped(at)
+    def on_grid(self, reach: float) -> float:
+        """The next smaller size of a window."""
+        down = math.ceil(math.log(self.first, GRID) - math.log(reach, GRID) - 1e-9) if 0 < reach < math.inf else 0
+        return max(self.first * GRID**-down, 8 * self.line.spacing)
 
-    def swamped(self, at: dict[int, tuple[float, float]]) -> bool:
-        """Whether at the last few steps no difference was larger than rounding."""
-        lost = all(self.noise >= abs(y - self.y) for _, y in at.values())
-        self.lost = self.lost + 1 if lost else 0
-        return self.enough > 0.0 and self.lost > 3
+    def sample(self, step: float) -> Sample | None:
+        got = self.line.at(step)
+        if got is None or not math.isfinite(got[self.o] - self.y):
+            return None
+        return Sample((self.line.x + step) - self.line.x, got[self.o] - self.y)
+
+    def window(self, reach: float, sides: Sequence[int], noise: float) -> Window | None:
+        """The fit through steps of this size on these sides; None if f fails at one of them."""
+        spacing, x = self.line.spacing, self.line.x
+        samples, last = [Sample(0.0, 0.0)], 0.0
+        for part in reversed(TWO_SIDED if len(sides) == 2 else ONE_SIDED):
+            last = max((x + reach * part) - x, last + spacing)
+            for side in sides:
+                found = self.sample(side * last)
+                if found is None:
+                    return None
+                samples.append(found)
+        samples.sort()
+        reach = max(abs(samples[0].step), samples[-1].step)
+        scale = max(abs(sample.rise) for sample in samples) / reach
+        found_fit = fit([s.step / reach for s in samples], [s.rise for s in samples], noise)
+        slope, error = found_fit.slope / reach, found_fit.error / reach
+        if not scale and self.opaque:
+            error = max(error, self.tread(reach))
+        return Window(reach, slope, error, scale, found_fit)
+
+    # ---- the search for a window
+
+    def search(self, sides: Sequence[int]) -> Window | None:
+        """The window that tells the slope best, among those that foretell the scouts; or the best of the others, with
+        the noise that it then takes."""
+        best: Window | None = None
+        unheld: list[Window] = []
+        reach, low, high = self.start, 0.0, math.inf  # at low, rounding is all the error; at high, structure is
+        for _ in range(5):
+            if len(self.line.taken) - self.before > EVALUATIONS - 10:
+                break
+            now = self.window(reach, sides, self.noise)
+            if now is None:  # outside the domain
+                high = reach
+                reach = self.on_grid(min([reach / GRID, *self.inside(sides)[:1]]))
+                continue
+            held = self.holds(now, sides)
+            if not held:
+                unheld.append(now)
+            elif best is None or self.prefers(now, best):
+                best = now
+            rounding = held and now.fit.noise <= 2 * self.noise
+            still = now.scale == self.guide == 0.0  # nothing moves, and nothing should
+            if now is best and (still or now.resolves(ENOUGH if rounding else FINE)):
+                break
+            wanted = now.error / (FINE * (abs(now.slope) or self.guide or 1.0))
+            if rounding:
+                low = reach
+                reach *= min(max(1e-3 * wanted, GRID), GRID**3) * 1.001
+            else:
+                high = reach
+                smaller = min([reach / GRID, *self.settled(sides)[:1]])
+                reach = reach / max(GRID, wanted ** (1 / 6)) if now.resolves(1e-3) and held else smaller
+            if not low < reach < high / 2:
+                reach = math.sqrt(low * high)
+            reach = self.on_grid(reach)
+            if not low < reach < high or reach > self.line.unit:
+                break
+        if best is None and unheld:
+            return min((self.rough(window, sides) for window in unheld), key=lambda window: window.error)
+        return best
+
+    def prefers(self, now: Window, best: Window) -> bool:
+        """Whether a later window is better; if they contradict each other, the smaller one is, if it resolves at all,
+        as the larger one is blind to what is finer.  To stand still is no contradiction: a stair does between steps."""
+        if now.contradicts(best) and now.scale:
+            return now.reach < best.reach and now.resolves(1e-2)
+        return now.error < best.error
+
+    def near(self, window: Window, sides: Sequence[int]) -> list[Sample]:
+        return [s for side in sides for s in self.scouts[side] if s is not None and abs(s.step) < window.reach]
+
+    def holds(self, window: Window, sides: Sequence[int]) -> bool:
+        """Whether all scouts nearer to x are where the window says."""
+        doubt = 1e-3 * abs(window.slope) + 4 * window.error + 8 * window.fit.noise / window.reach
+        return all(
+            window.missed(sample) <= 8 * (self.noise + EPSILON * abs(sample.rise)) + doubt * abs(sample.step)
+            for sample in self.near(window, sides)
+        )
+
+    def rough(self, window: Window, sides: Sequence[int]) -> Window:
+        """The window, if what it misses of the scouts is noise."""
+        noise = max(map(window.missed, self.near(window, sides)))
+        return self.window(window.reach, sides, noise) or window
+
+    def inside(self, sides: Sequence[int]) -> list[float]:
+        """The scouts' steps at which f exists, and at all smaller ones."""
+        there: list[float] = []
+        for step, *samples in zip(self.steps, *(self.scouts[side] for side in sides), strict=True):
+            there = [] if None in samples else [*there, step]
+        return there
+
+    def settled(self, sides: Sequence[int]) -> list[float]:
+        """The scouts' steps from the first on after which the quotients of no side change, but for noise."""
+        there = self.inside(sides)
+        first = len(there)
+        largest = max((abs(s.quotient) for side in sides for s in self.scouts[side] if s is not None), default=0.0)
+        for side in sides:
+            scouts = [s for s in self.scouts[side] if s is not None][len(self.scouts[side]) - len(self.steps) :]
+            scouts = scouts[-len(there) :]
+            k = len(scouts) - 1
+            low, high = -math.inf, math.inf
+            while k >= 0:
+                quotient, noise = scouts[k].quotient, 8 * self.noise / abs(scouts[k].step)
+                room = noise + max(0.1 * abs(quotient), 1e-3 * largest)
+                if not low <= quotient + room or not high >= quotient - room:
+                    break
+                low, high = max(low, quotient - room), min(high, quotient + room)
+                k -= 1
+            first = min(first, len(scouts) - 1 - k)
+        return there[len(there) - first :] if first >= 2 else []
+
+    def tread(self, width: float) -> float:
+        """Where a black box stands still within this width: the slope of the stair of which that may be a tread."""
+        moved = [(abs(t - self.line.x), got[self.o]) for t, got in self.line.taken.items() if got is not None]
+        rises = [(h, abs(y - self.y)) for h, y in moved if y != self.y and h > width]
+        far = width
+        while not rises and far < 1e3 * self.line.unit:
+            far *= 31.0
+            found = [self.sample(-far), self.sample(far)]
+            rises = [(far, abs(sample.rise)) for sample in found if sample is not None and sample.rise]
+        if not rises:
+            return 0.0
+        far, rise = min(rises)
+        near = width
+        for _ in range(6):
+            middle = near * (far / near) ** GOLDEN
+            found = [self.sample(-middle), self.sample(middle)]
+            rises = [(middle, abs(sample.rise)) for sample in found if sample is not None and sample.rise]
+            if rises:
+                far, rise = min(rises)
+            else:
+                near = middle
+        return rise / near
+
+    # ---- the slope
 
     def slope(self) -> Slope:
         """What the samples tell."""
-        ends = {side: tableau.best for side, tableau in self.one_sided.items()}
-        if not ends:
+        if not self.sides:
             return Slope()
-        scale = max(
-            (abs((y - self.y) / h) for h, y in (taken[0] for taken in self.samples.values() if taken)), default=0.0
-        )
-        if len(ends) == 2:
-            total, error = self.agreed
-            spread, gap = ends[-1].error + ends[1].error, abs(ends[1].value - ends[-1].value)
-            if gap > 1e3 * spread and total.error > gap / 4:
-                return self.at_kink(ends)
-            found, best = Slope(total.value, error, total.scale), total
-        else:
-            (best,) = ends.values()
-            found = Slope(best.value, best.error, scale, "one-sided")
-        if best.resolved:
-            return found
-        pieces = {side: self.piece(side) for side in ends}
-        if any(jumps for _, jumps in pieces.values()):
-            return self.at_kink({side: piece for side, (piece, _) in pieces.items()}, "jump")
-        infinite = [piece.value for piece, _ in pieces.values() if math.isinf(piece.value)]
-        if infinite:
-            slopes = {piece.value for piece, _ in pieces.values()}
-            if len(slopes) == 1:
-                return Slope(infinite[0], 0.0, 0.0, found.kind)
-            return self.at_kink({side: piece for side, (piece, _) in pieces.items()})
-        if best.error <= RESOLUTION * scale:
-            return replace(found, scale=scale)  # as for x**1.5 at 0, whose quotients tend to 0 like sqrt(step)
-        return replace(found, error=math.inf if best.lost else best.error)
+        one = "" if len(self.sides) == 2 else "one-sided"
+        if any(map(self.jumps, self.sides)):
+            return self.apart({s: self.piece(s) if self.jumps(s) else self.search([s]) for s in self.sides}, "jump")
+        infinite = {side: self.infinite(side) for side in self.sides}
+        if any(infinite.values()):
+            if len(set(infinite.values())) == 1:
+                return Slope(infinite[self.sides[0]], 0.0, kind=one)
+            values = {s: value or self.apart({s: self.search([s])}, "").value for s, value in infinite.items()}
+            return Slope(math.inf, 0.0, 0.0, 0.0, "kink", values.get(-1), values.get(1))
+        kinked = not one and self.kinked()
+        whole = None if kinked else self.search(self.sides)
+        if whole is not None and whole.resolves(1e-5):
+            return Slope(whole.slope, whole.error, whole.scale, whole.reach, one)
+        rounding = whole is not None and whole.fit.noise <= 2 * self.noise
+        left, right = (None, None) if one or rounding else (self.search([-1]), self.search([1]))
+        if left is not None and right is not None and left.resolves(1e-3) and right.resolves(1e-3):
+            gap, spread = abs(left.slope - right.slope), left.error + right.error
+            if gap > 1e3 * spread and (whole is None or whole.error > gap / 50):
+                return self.apart({-1: left, 1: right}, "kink")
+        if kinked:
+            whole = self.search(self.sides)
+        limit, apart = self.limit(), self.apart_at_least()
+        if whole is None or limit.error < whole.error + apart:
+            return replace(limit, kind=one)
+        return Slope(whole.slope, whole.error + apart, max(whole.scale, limit.scale), whole.reach, one)
 
-    def at_kink(self, ends: dict[int, Estimate], kind: str = "kink") -> Slope:
-        error = sum(end.error for end in ends.values())
-        slopes = {side: end.value for side, end in ends.items()}
-        middle = sum(slopes.values()) / len(slopes)
-        return Slope(middle, error, 0.0, kind, slopes.get(-1), slopes.get(1))
+    def apart_at_least(self) -> float:
+        """The least difference between the quotients of both sides at one step: at a kink, that of its slopes."""
+        pairs = zip(self.scouts[-1], self.scouts[1], strict=True)
+        return min((abs(a.quotient - b.quotient) for a, b in pairs if a and b), default=0.0)
 
-    def piece(self, side: int) -> tuple[Estimate, bool]:
-        """Of a side without a good slope: the slope of the piece of f on that side, and whether f jumps to it."""
-        limit, differences = Tableau(), Tableau()
-        previous: tuple[float, float] | None = None
-        for h, y in self.samples[side]:
-            rounding = self.noise + EPSILON * abs(y)
-            limit.add(y, rounding)
-            if previous is not None:
-                differences.add((previous[1] - y) / (previous[0] - h), 2 * rounding / abs(h))
-            previous = (h, y)
-        if abs(limit.best.value - self.y) > 1e3 * (limit.best.error + self.noise):
-            return differences.best, True
-        quotients = [abs((y - self.y) / h) for h, y in self.samples[side][-20:]]
-        if len(quotients) == 20 and all(b > 1.05 * a for a, b in itertools.pairwise(quotients)):
-            h, y = self.samples[side][-1]
-            return Estimate(math.copysign(math.inf, (y - self.y) / h), 0.0), False
-        return self.one_sided[side].best, False
+    def kinked(self) -> bool:
+        """Whether the quotients settle on either side, but not to the same slope."""
+        settled = set(self.settled(self.sides))
+        pairs = [p for h, *p in zip(self.steps, self.scouts[-1], self.scouts[1], strict=True) if h in settled]
+        gaps = [(abs(a.quotient - b.quotient), 8 * self.noise / b.step) for a, b in pairs if a and b]
+        gaps = [(gap, noise) for gap, noise in gaps if 100 * noise < gaps[0][0]]
+        return len(gaps) > 1 and all(gap > 0.9 * gaps[0][0] for gap, _ in gaps)
+
+    def apart(self, ends: dict[int, Window | None], kind: str) -> Slope:
+        found = {side: end for side, end in ends.items() if end is not None}
+        slopes = {side: end.slope for side, end in found.items()}
+        middle = sum(slopes.values()) / len(slopes) if slopes else math.nan
+        error = sum(end.error for end in found.values()) if slopes else math.inf
+        return Slope(middle, error, 0.0, 0.0, kind, slopes.get(-1), slopes.get(1))
+
+    def last(self, side: int, count: int) -> list[Sample]:
+        """The smallest steps, if there are so many in a row."""
+        samples = self.scouts[side][-count:]
+        found = [sample for sample in samples if sample is not None]
+        return found if len(found) == count else []
+
+    def jumps(self, side: int) -> bool:
+        """Whether the rises on that side tend to a number other than 0."""
+        rises = [sample.rise for sample in self.last(side, 4)]
+        if not self.close or not rises or min(map(abs, rises)) <= 1e3 * self.noise:
+            return False
+        return max(rises) - min(rises) < 1e-2 * abs(rises[-1])
+
+    def infinite(self, side: int) -> float:
+        """The sign of an infinite slope, times infinity, if the quotients grow without end and the rises vanish."""
+        samples = self.last(side, 5)
+        grow = all(abs(b.quotient) > 1.5 * abs(a.quotient) for a, b in itertools.pairwise(samples))
+        vanish = all(abs(b.rise) < 0.9 * abs(a.rise) for a, b in itertools.pairwise(samples))
+        if self.close and samples and grow and vanish and abs(samples[-1].rise) > 1e3 * self.noise:
+            return math.copysign(math.inf, samples[-1].quotient)
+        return 0.0
+
+    def piece(self, side: int) -> Window | None:
+        """The fit to the piece of f on that side of a jump at x."""
+        reach = self.start
+        for _ in range(3):
+            sizes = [reach * part for part in ONE_SIDED]
+            samples = [sample for size in sizes if (sample := self.sample(side * size)) is not None]
+            if len(samples) == len(sizes):
+                nodes, rises = [s.step / reach for s in samples], [s.rise for s in samples]
+                noise = self.noise + EPSILON * max(map(abs, rises))
+                found = fit(nodes, rises, noise)
+                window = Window(reach, found.slope / reach, found.error / reach, 0.0, found)
+                if window.resolves(ENOUGH) or found.error <= 1e3 * noise:
+                    return window
+            reach = self.on_grid(reach / GRID)
+        return None
+
+    def goes_on(self, reach: float) -> bool:
+        """Whether f is smooth beyond these steps, until it bends on all sides: what seems a slope may be the tread of a
+        stair that rounding in a black box has made, which breaks off before."""
+        bent = set[int]()
+        while reach < WIDEST * self.line.unit and len(bent) < len(self.sides):
+            reach *= 2.5
+            ends = {side: self.window(reach, [side], self.noise) for side in self.sides}
+            smooth = {s: end for s, end in ends.items() if end and end.fit.noise <= 0.02 * end.scale * end.reach}
+            if not smooth:
+                return not any(ends.values())
+            bent.update(
+                s for s, end in smooth.items() if abs(end.fit.rise(s) - s * end.fit.slope) > 0.2 * end.scale * end.reach
+            )
+        return True
+
+    def limit(self) -> Slope:
+        """The quotient at the smallest steps, and how much it changed there: for want of better."""
+        pairs = [[s.quotient for s in samples if s] for samples in zip(*self.scouts.values(), strict=True)]
+        scale = max((abs(q) for quotients in pairs for q in quotients), default=0.0)
+        last = [q for q in pairs[-3:] if len(q) == len(self.sides)]
+        if len(last) < 3:
+            return Slope(scale=scale)
+        found = [q for quotients in last for q in quotients]
+        value = sum(last[-1]) / len(last[-1])
+        return Slope(value, 2 * (max(found) - min(found)) + 1e-2 * abs(value) + self.noise / self.steps[-1], scale)
 
 
-def numeric_slopes(
-    f: Flat, xs: list[float], i: int, ys: list[float], noise: list[float], enough: float = 1e-9
-) -> list[Slope]:
-    """The numeric derivatives of all outputs of f by input i; ``ys`` is f(xs), with the rounding errors ``noise``.
+def numeric_slope(line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool = False) -> Slope:
+    """The numeric derivative of output ``o`` along the line.
 
-    Ends at steps so small that rounding is all there is, or as soon as the relative error is ``enough``.
+    ``again`` takes other steps, and of a black box a longer look: before a claim that contradicts the first is refused.
     """
-    x = xs[i]
-    usable = [o for o, y in enumerate(ys) if math.isfinite(y)]
-
-    def sample(step: float) -> tuple[float, list[float]] | None:
-        t = x + step
-        try:
-            result = f([*xs[:i], t, *xs[i + 1 :]]) if math.isfinite(t) else []
-        except (*ERRORS, TypeError):  # TypeError: ** of a negative float gave a complex number
-            return None
-        return (t - x, result) if result and all(math.isfinite(result[o]) for o in usable) else None
-
-    smallest = max(16 * math.ulp(x), SMALLEST)
-    steps = [FIRST_STEP * 2.0 ** max(0, min(math.frexp(x)[1], 1023))]
-    while steps[-1] > smallest:
-        steps.append(steps[-1] / 16)
-    start: dict[int, float] = {}  # the largest step at which the function exists, on either side
-    for step in steps:
-        found = [side for side in (-1, 1) if sample(side * step) is not None]
-        for side in found:
-            start.setdefault(side, step)
-        if len(found) == 2:
-            start = dict.fromkeys(found, step)
-            break
-    differences = {o: Differences(ys[o], noise[o], list(start), enough) for o in usable}
-    open_ = set(usable) if start else set()
-    step = min(start.values(), default=0.0)
-    while open_ and step > smallest:
-        got = {side: sample(side * step) for side in start}
-        for o in list(open_):
-            if any(result is None for result in got.values()):
-                differences[o].restart()
-            elif differences[o].add({side: (result[0], result[1][o]) for side, result in got.items() if result}):
-                open_.remove(o)
-        step /= 2
-    return [differences[o].slope() if o in differences else Slope() for o in range(len(ys))]
+    if not math.isfinite(line.ys[o]):
+        return Slope()
+    differences = Differences(line, o, noise, guide, opaque, again)
+    found = differences.slope()
+    if again and opaque and not found.kind and found.reach and not differences.goes_on(found.reach):
+        return replace(found, error=math.inf)
+    return found

@@ -5,7 +5,6 @@ There is no tolerance to set: a row's tolerance is its own error estimate and ro
 
 from __future__ import annotations
 
-import functools
 import math
 import sys
 import warnings
@@ -14,9 +13,10 @@ from typing import Any
 
 from ..errors import ERRORS
 from ..functional import float_of, jacobian, jvp, vjp
-from .differences import EPSILON, RESOLUTION, Slope, numeric_slopes
-from .flat import Flat, derivative, rounding_bounds
+from .differences import EPSILON, RESOLUTION, Line, Slope, numeric_slope
+from .flat import Flat, derivative
 from .report import GradientRow
+from .rounding import is_opaque, rounding_bounds
 
 SAFETY = 4.0  # times the error estimate: what a difference may be
 
@@ -24,20 +24,21 @@ SAFETY = 4.0  # times the error estimate: what a difference may be
 class Examined:
     """A flat function at a point: its derivatives in both modes, the numeric ones, and what its graph tells of them.
 
-    ``plain`` is the function on floats.  ``nodes`` are the operations through which a derivative flows.  ``size``: see
-    ``judge``, as ``scale``.
+    ``plain`` is the function on floats.  ``nodes`` are the operations through which a derivative flows.
     """
 
-    def __init__(self, f: Flat, plain: Flat, xs: list[float], size: float = 0.0) -> None:
-        self.f, self.xs, self.size = f, xs, size
+    def __init__(self, f: Flat, plain: Flat, xs: list[float]) -> None:
+        self.f, self.plain, self.xs = f, plain, xs
         n = len(xs)
         bounds, self.sizes, self.nodes = rounding_bounds(f, xs)
         runs = [plain(xs), plain(xs)]
-        if runs[0] != runs[1]:
-            runs += [plain(xs) for _ in range(8)]  # the function is random
+        self.random = runs[0] != runs[1]
+        if self.random:
+            runs += [plain(xs) for _ in range(8)]
         self.ys = runs[0]
-        noise = [e + EPSILON * abs(ys[0]) + max(ys) - min(ys) for e, *ys in zip(bounds, *runs, strict=True)]
+        noise = [e + max(ys) - min(ys) for e, *ys in zip(bounds, *runs, strict=True)]
         self.noise = [e if math.isfinite(e) else 0.0 for e in noise]
+        self.opaque = self.random or any(is_opaque(node.op) for node in self.nodes)
         values, pullback = vjp(f, xs)
         self.values = [float_of(y) for y in values]
         m = len(self.values)
@@ -50,23 +51,19 @@ class Examined:
 
         self.reverse = [by_inputs(o) for o in range(m)]
         self.forward = [of_outputs(i) for i in range(n)]
-
-        @functools.cache
-        def slopes(i: int, enough: float) -> list[Slope]:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of steps outside the domain
-                return numeric_slopes(plain, xs, i, self.ys, self.noise, enough)
-
-        self.slopes = slopes
+        self.lines = [Line(plain, xs, i, self.ys) for i in range(n)]
         self.finer: list[float] | None = None
 
     def rows(self) -> list[GradientRow]:
         """A row for each output and input, in this order; the caller names them."""
-        return [self._row(o, i) for o in range(len(self.ys)) for i in range(len(self.xs))]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of steps outside the domain
+            return [self._row(o, i) for o in range(len(self.ys)) for i in range(len(self.xs))]
 
     def _row(self, o: int, i: int) -> GradientRow:
         (reverse, why), (forward, why_forward) = self._reverse(o, i), self._forward(o, i)
-        slope, y = self.slopes(i, 1e-9)[o], self.ys[o]
+        y, guide = self.ys[o], reverse if reverse is not None and math.isfinite(reverse) else 0.0
+        slope = numeric_slope(self.lines[i], o, self.noise[o], guide, self.opaque)
         row = GradientRow(1, "", (), reverse, forward, slope.value, slope.error, math.inf, "not finite")
         row.left, row.right = slope.left, slope.right
         if not math.isfinite(y):
@@ -75,15 +72,18 @@ class Examined:
             row.note = why or why_forward
         elif not math.isfinite(reverse) or not math.isfinite(forward):
             row.note = "a derivative is not finite"
-        elif abs(self.values[o] - y) > SAFETY * self.noise[o]:
+        elif abs(self.values[o] - y) > SAFETY * (self.noise[o] + EPSILON * abs(y)):
             row.verdict = "different"
             row.note = f"the function is {y!r} of floats but {self.values[o]!r} of Values"
         else:
             rounding = self.sizes[o][i] * EPSILON * (len(self.nodes) + 1)
-            judge(row, reverse, forward, slope, rounding, self.size)
-            if row.verdict == "wrong":  # look again: down to the smallest steps, and at rounding within the rules
-                rounding += self._rounding_of_rules(o, i)
-                judge(row, reverse, forward, self.slopes(i, 0.0)[o], rounding, self.size)
+            judge(row, reverse, forward, slope, rounding)
+            if row.verdict == "wrong":  # look again: at other steps, and at rounding within the rules
+                rounding += self.rounding_of_rules(o, i)
+                judge(row, reverse, forward, slope, rounding)
+            if row.verdict == "wrong" and slope.kind != "kink":
+                again = numeric_slope(self.lines[i], o, self.noise[o], guide, self.opaque, again=True)
+                judge(row, reverse, forward, again, rounding)
         return row
 
     def _reverse(self, o: int, i: int) -> tuple[float | None, str]:
@@ -105,20 +105,21 @@ class Examined:
         """Output o as a function of input i: for when a derivative raises, and not that of all outputs or inputs."""
         return lambda x: [self.f([*self.xs[:i], x[0], *self.xs[i + 1 :]])[o]]
 
-    def _rounding_of_rules(self, o: int, i: int) -> float:
+    def rounding_of_rules(self, o: int, i: int) -> float:
         """What rounding within the rules does to a derivative; asked for only when it would make a row wrong."""
         if self.finer is None:
             try:
-                self.finer = rounding_bounds(derivative(self.f), self.xs)[0]
+                self.finer = rounding_bounds(derivative(self.f), self.xs, wide=True)[0]
             except (*ERRORS, TypeError):  # the rule cannot be recorded
                 self.finer = [0.0] * (len(self.ys) * len(self.xs))
         return self.finer[o * len(self.xs) + i]
 
 
-def judge(row: GradientRow, reverse: float, forward: float, slope: Slope, rounding: float, scale: float) -> None:
+def judge(row: GradientRow, reverse: float, forward: float, slope: Slope, rounding: float) -> None:
     """Fill in the tolerance, the verdict and the note.
 
-    A derivative much smaller than ``scale`` need not be resolved: far out, the slope of tanh is lost in its rounding.
+    What is resolved is measured against the derivative itself, however small; only a derivative of 0 against the
+    difference quotients that it was computed from.  "still", if these are 0 as well, is for the caller to settle.
     """
     row.numeric, row.error, row.left, row.right = slope.value, slope.error, slope.left, slope.right
     row.tolerance = SAFETY * (slope.error + rounding)
@@ -126,7 +127,7 @@ def judge(row: GradientRow, reverse: float, forward: float, slope: Slope, roundi
     row.note = "the function fails on the other side" if slope.kind == "one-sided" else ""
     if abs(reverse - forward) > SAFETY * rounding + sys.float_info.min:
         row.verdict, row.note = "wrong", "reverse and forward mode disagree"
-    elif math.isinf(slope.error):
+    elif not slope.error < math.inf:
         row.verdict = "inconclusive"
     elif slope.kind in ("kink", "jump"):
         sides = [(slope.left, "below"), (slope.right, "above")]
@@ -137,10 +138,10 @@ def judge(row: GradientRow, reverse: float, forward: float, slope: Slope, roundi
         row.verdict, row.note = "wrong", "the slope is infinite"
     elif abs(reverse - slope.value) > row.tolerance:
         row.verdict = "wrong"
-    elif row.tolerance <= RESOLUTION * max(abs(reverse), abs(slope.value), slope.scale, scale):
+    elif row.tolerance <= RESOLUTION * (abs(reverse) or max(abs(slope.value), slope.scale)):
         row.verdict = slope.kind or "ok"
     elif reverse == slope.value == slope.scale == 0.0:
-        row.verdict = slope.kind or "ok"  # the function does not move at all, so there is nothing to be relative to
+        row.verdict = "still" if slope.error else slope.kind or "ok"  # it does not move, at least by more than rounding
     else:
         row.verdict = "inconclusive"
 

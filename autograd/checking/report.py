@@ -20,13 +20,14 @@ class GradientRow:
     raised) and numerically in ``numeric``.  ``error`` is the estimate of the numeric error, ``tolerance`` what the
     difference may be.  Verdicts:
 
-    * ``ok``: all agree, and a relative fault of 1e-5 would have been seen;
+    * ``ok``: all agree, and a fault of 1e-5, relative to the derivative itself, would have been seen;
     * ``one-sided``: the same with a difference to one side only, as the function fails on the other;
     * ``kink``: the slopes ``left`` and ``right`` differ; ours is a convention there;
     * ``jump``: the function itself jumps; ``left`` and ``right`` are the slopes of its two pieces;
-    * ``inconclusive``: finite differences are too rough here, but every primitive was confirmed on its own;
+    * ``inconclusive``: finite differences are too rough here to tell; the note says whether every primitive was
+      confirmed on its own, or nothing is;
     * ``wrong``, ``not finite``, ``different`` (f gives another value on floats than on Values) and ``unconfirmed`` (too
-      rough, and a primitive is wrong or could not be confirmed) fail.
+      rough or at a kink, and a primitive is wrong) fail.
     """
 
     order: int
@@ -75,7 +76,12 @@ class Culprit:
         text += f", finite differences {_shown(self.numeric)} ± {self.error:.1g}"
         if self.ours and self.numeric and math.isfinite(self.ours / self.numeric):
             ratio = self.ours / self.numeric
-            text += ": the sign is wrong" if abs(ratio + 1) < 1e-6 else f": {ratio:.6g} times what it should be"
+            if abs(ratio + 1) < 1e-6:
+                text += ": the sign is wrong"
+            elif abs(ratio - 1) < 1e-5:
+                text += f": off by {ratio - 1:.1g} of its size"
+            else:
+                text += f": {ratio:.6g} times what it should be"
         return text
 
 
@@ -92,6 +98,7 @@ class GradientReport:
 
     @property
     def passed(self) -> bool:
+        """Whether nothing was found wrong; a row that is inconclusive passes."""
         return all(row.passed for row in self.rows)
 
     def as_dict(self) -> dict[str, Any]:
@@ -109,7 +116,10 @@ class GradientReport:
             verb = "is" if failed == 1 else "are"
             return f"{self.function} at {at}: {failed} of {len(self.rows)} derivatives {verb} not confirmed"
         orders = "order 1" if self.order == 1 else f"orders 1 to {self.order}"
-        return f"{self.function} at {at}: {len(self.rows)} derivatives of {orders} confirmed"
+        unsure = sum(row.verdict == "inconclusive" for row in self.rows)
+        confirmed = f"{len(self.rows) - unsure} of {len(self.rows)}" if unsure else str(len(self.rows))
+        rest = f", {unsure} inconclusive" if unsure else ""
+        return f"{self.function} at {at}: {confirmed} derivatives of {orders} confirmed{rest}"
 
 
 class GradientMismatch(AssertionError):  # noqa: N818  # a mismatch is what it is called

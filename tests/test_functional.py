@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize, rosen, rosen_der, rosen_hess
 
-from autograd import Value, grad, gradients, hessian, hvp, jacobian, jvp, no_grad, value_and_grad, vjp
+from autograd import Value, check_grads, grad, gradients, hessian, hvp, jacobian, jvp, no_grad, value_and_grad, vjp
 from autograd import math as am
 from tests.typed import functional as typed
 
@@ -322,6 +322,17 @@ def test_named_tuples_and_dataclasses_in_every_transform():
     stacked = jacobian(lambda p: np.array([p.mean, p.deviation]) * p.mean)(at)
     assert stacked.mean.tolist() == [6.0, 2.0]
     assert stacked.deviation.tolist() == [0.0, 3.0]
+
+
+def test_check_grads_names_the_fields():
+    def f(p, box):
+        return {"u": Point(p.mean * p.deviation, am.exp(box["v"][0, 1]) * p.mean)}
+
+    report = check_grads(f, (Normal(3.0, 2.0), {"v": np.array([[1.0, 2.0]])}), order=1)
+    assert list(report.point) == ["p.mean", "p.deviation", "box['v'][0, 0]", "box['v'][0, 1]"]
+    assert [row.output for row in report.rows] == ["f['u'].x"] * 4 + ["f['u'].y"] * 4
+    with pytest.raises(TypeError, match=r"box\['v'\] must be .* not numpy\.\w*MaskedArray"):
+        check_grads(f, (Normal(3.0, 2.0), {"v": np.ma.masked_array([1.0], [True])}))
 
 
 def test_arrays_without_axes_and_without_entries():

@@ -269,4 +269,26 @@ def test_both_modes_on_values(steps: Any, picks: list[int]) -> None:
     inputs = {nodes[place]: float(i + 1) for i, place in enumerate(dict.fromkeys(places))}
     order = topological(nodes[-1], stop=set(inputs))
     moved = push(order, inputs, [nodes[-1]]).get(nodes[-1], 0.0)
+    assert type(moved) is float
     assert moved == sum(t * expected[place] for place, t in zip(dict.fromkeys(places), inputs.values(), strict=True))
+
+
+def test_forward_mode_from_a_node_and_what_it_was_computed_from() -> None:
+    x = Value(3.0)
+    h = x * x
+    y = h * x
+    order = topological(y, stop={x, h})
+    tangents = push(order, {x: 1.0, h: 10.0}, [y])
+    assert tangents[y] == 9.0 + 30.0  # h moves as it is told
+    assert tangents[h] == 10.0
+    assert gradients(y, [x, h]) == [9.0, 3.0]
+
+
+@pytest.mark.parametrize("lift", [False, True])
+def test_forward_mode_asks_for_no_partial_that_does_not_matter(lift: bool) -> None:
+    x, w = Value(0.0), Value(0.0)
+    for aside in (am.where(x > 0, x.sqrt(), 0.0), w.sqrt() * 0.0, x.sqrt().detach()):
+        y = x * 2.0 + aside
+        unused = x.sqrt()
+        tangents = push(topological(y, unused), {x: 1.0}, [y], lift)
+        assert float(getattr(tangents[y], "data", tangents[y])) == 2.0

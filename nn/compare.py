@@ -69,8 +69,12 @@ def compare_gradients(
     w               0.204474        1.37096  lacks the factor dsigmoid/dmul = 0.149146
     v               -0.18681       -0.18681  agrees
 
-    Raises ValueError for a parameter without a hand-written number, or the other way round.
+    Raises ValueError for a parameter without a hand-written number, or the other way round, and TypeError for what is
+    no mapping.
     """
+    for what, given in (("parameters", parameters), ("hand-written derivatives", theirs)):
+        if not isinstance(given, Mapping):
+            raise TypeError(f"compare_gradients takes a dict of {what}, not {type(given).__name__}")
     odd = set(parameters) ^ set(theirs)
     if odd:
         raise ValueError(

@@ -21,6 +21,7 @@ from typing import Any
 from .layers import MLP
 from .losses import binary_cross_entropy, half_squared, softmax_cross_entropy
 from .module import Module, finite
+from .rows import listed
 
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null"})  # in any case of letters
 IMPUTE = ("mean", "median")
@@ -452,9 +453,10 @@ class TableModel(Module):
 
     def __call__(self, inputs: Sequence[Any], /) -> Any:
         """The network's output or outputs for one row: its cells, in the order of the columns."""
-        table = Table("the inputs", [column.name for column in self._columns], [[str(cell) for cell in inputs]])
+        cells = [str(cell) for cell in listed("inputs", inputs)]
+        table = Table("the inputs", [column.name for column in self._columns], [cells])
         if len(table.rows[0]) != len(table.header):
-            raise ValueError(f"this model reads {_quoted(table.header)}: {len(table.header)} cells, not {len(inputs)}")
+            raise ValueError(f"this model reads {_quoted(table.header)}: {len(table.header)} cells, not {len(cells)}")
         (inputs,) = self.encode(table)
         return self.network(inputs)
 

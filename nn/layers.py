@@ -5,13 +5,21 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd import Value
 from autograd.math import dot, leaky_relu
 from autograd.primitives import TABLE, Primitive
 
 from .module import Module
+from .rows import listed
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    Out = TypeVar("Out", default=Value)
+else:
+    from .module import Out
 
 Activation = str | Callable[[Any], Any]
 Bias = str | float | Value
@@ -102,7 +110,7 @@ def _bias(bias: Bias | None) -> Value | float | None:
     return float(bias)
 
 
-class Neuron(Module):
+class Neuron(Module[Value]):
     """``activation(w · x + b)``: parameters ``w`` (a list of n_in Values), then ``b``.
 
     ``activation`` is a name (``activation_function``) or a function of one Value.  ``bias`` is "neuron" (trained, 0 at
@@ -126,17 +134,18 @@ class Neuron(Module):
         self.b = _bias(bias)
         self.activation = activation_function(activation)
 
-    def __call__(self, inputs: Sequence[Any], /) -> Any:
+    def __call__(self, inputs: Sequence[Any], /) -> Value:
         """The output, one Value."""
-        net = dot(self.w, inputs)
-        return self.activation(net if self.b is None else net + self.b)
+        net = dot(self.w, inputs if type(inputs) is list else listed("inputs", inputs))
+        result: Value = self.activation(net if self.b is None else net + self.b)
+        return result
 
     def architecture(self) -> dict[str, Any]:
         bias = "neuron" if isinstance(self.b, Value) else "none" if self.b is None else self.b
         return {"n_in": len(self.w), "activation": activation_name(self.activation), "bias": bias}
 
 
-class Layer(Module):
+class Layer(Module[list[Value]]):
     """``n_out`` neurons side by side: parameters neuron by neuron, weights then bias.
 
     As a Neuron's, save that ``bias`` may also be "shared": one trained bias for the layer, listed after the first
@@ -163,15 +172,16 @@ class Layer(Module):
             for _ in range(n_out)
         ]
 
-    def __call__(self, inputs: Sequence[Any], /) -> list[Any]:
+    def __call__(self, inputs: Sequence[Any], /) -> list[Value]:
         """The outputs, a list of n_out Values."""
-        return [neuron(inputs) for neuron in self.neurons]
+        row = listed("inputs", inputs)
+        return [neuron(row) for neuron in self.neurons]
 
     def architecture(self) -> dict[str, Any]:
         return self.neurons[0].architecture() | {"n_out": len(self.neurons), "bias": self._bias}
 
 
-class MLP(Module):
+class MLP(Module[Out]):
     """Layers one after another: ``MLP(2, [16, 16, 1])`` has two inputs, two hidden layers of 16, and one output.
 
     Parameters run layer by layer, neuron by neuron, weights then bias.  ``activation`` is that of the hidden layers
@@ -185,7 +195,8 @@ class MLP(Module):
     >>> model([0.5, -1.0])
     Value(-0.1678...)
 
-    Its parameters are labelled by layer, neuron and input: ``w0.2.1``, ``b0.2`` (``b0`` if shared).
+    Its parameters are labelled by layer, neuron and input: ``w0.2.1``, ``b0.2`` (``b0`` if shared).  Type checkers take
+    it for one that gives a Value; one with several outputs says so: ``MLP[list[Value]](2, [16, 3])``.
     """
 
     def __init__(
@@ -217,14 +228,15 @@ class MLP(Module):
                 if isinstance(neuron.b, Value):
                     neuron.b.label = f"b{i}" if layer._bias == "shared" else f"b{i}.{j}"
 
-    def __call__(self, inputs: Sequence[Any], /) -> Any:
+    def __call__(self, inputs: Sequence[Any], /) -> Out:
         """The output: one Value from a network with one output, a list of Values from one with several."""
-        values: Sequence[Any] = list(inputs)
+        values: Sequence[Any] = listed("inputs", inputs)
         if len(values) != self.n_in:
             raise ValueError(f"this MLP takes {self.n_in} inputs, not {len(values)}")
         for layer in self.layers:
             values = layer(values)
-        return values[0] if len(values) == 1 else values
+        result: Any = values[0] if len(values) == 1 else values
+        return result  # type: ignore[no-any-return]  # which of the two, the caller knows
 
     def architecture(self) -> dict[str, Any]:
         layers = [layer.architecture() for layer in self.layers]

@@ -17,8 +17,9 @@ from autograd.math import dot, log, logsumexp, relu, softplus
 from autograd.math import sum as total
 from autograd.primitives import sigmoid
 
+from .rows import row
+
 Loss = Callable[[Any, Any], Any]
-NUMBER = (Value, float, int, Real)  # the usual ones first, as asking an abstract class takes long
 
 
 def half_squared(outputs: Any, targets: Any) -> Any:
@@ -72,7 +73,7 @@ def softmax_cross_entropy(outputs: Any, targets: Any) -> Any:
 
     As softplus(logsumexp of the other logits − z[k]), which neither overflows nor cancels for any finite z.
     """
-    logits = _listed(outputs)
+    logits = row("the outputs", outputs)
     if len(logits) < 2:
         raise ValueError(f"softmax_cross_entropy takes the logits of at least 2 classes, not {len(logits)}")
     if isinstance(targets, Real):
@@ -103,14 +104,8 @@ def _sum(terms: list[Any]) -> Any:
     return terms[0] if len(terms) == 1 else total(terms)
 
 
-def _listed(numbers: Any) -> list[Any]:
-    if isinstance(numbers, (list, tuple)):
-        return list(numbers)
-    return [numbers] if isinstance(numbers, NUMBER) else list(numbers)
-
-
 def _pairs(loss: str, outputs: Any, targets: Any) -> list[tuple[Any, Any]]:
-    outputs, targets = _listed(outputs), _listed(targets)
+    outputs, targets = row("the outputs", outputs), row("the targets", targets)
     if len(outputs) != len(targets) or not outputs:
         raise ValueError(f"{loss} needs a target for each output: {len(outputs)} outputs, {len(targets)} targets")
     return list(zip(outputs, targets, strict=True))

@@ -8,24 +8,33 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from autograd import Value
 from autograd.files import write
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    Out = TypeVar("Out", default=Any)
+else:
+    from typing import TypeVar
+
+    Out = TypeVar("Out")  # Python 3.13 is the first whose own has defaults
 
 FORMAT = "glassgrad model"
 VERSION = 1
 
 
-class Module:
-    """A model: a function of a list of numbers, with parameters.
+class Module(Generic[Out]):
+    """A model: a function of a list of numbers, with parameters.  What it gives is its type: ``Module[Value]``.
 
     The parameters are the Values among the attributes, in the order in which the attributes were set; lists, tuples,
     dicts and other Modules among them are entered.  An attribute whose name begins with ``_`` is passed over, and a
     Value that is met again (a bias that neurons share) counts once, under its first name.
     """
 
-    def __call__(self, inputs: Sequence[Any], /) -> Any:
+    def __call__(self, inputs: Sequence[Any], /) -> Out:
         """The output or outputs for one sample."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, inputs)")
 

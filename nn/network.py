@@ -14,6 +14,7 @@ from autograd.math import dot
 from .layers import Activation, Initialiser, Seed, activation_function, activation_name, generator, initialiser
 from .losses import Loss, half_squared
 from .module import Module
+from .rows import listed
 from .topology import KINDS, Connection, Node, drawing
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class _Plan:
     nodes: list[tuple[Node, list[Connection], str, str]]
 
 
-class Network(Module):
+class Network(Module[list[Value]]):
     """Nodes and the connections between them, in any topology without a cycle.
 
     Parameters are the weights by innovation number, ``w1->3``, then the biases by node, ``b3``.  What is switched off,
@@ -261,13 +262,13 @@ class Network(Module):
 
     # ---- running and training ----------------------------------------------------------------------------------------
 
-    def activate(self, inputs: Sequence[Any]) -> list[Any]:
+    def activate(self, inputs: Sequence[Any]) -> list[Value]:
         """The outputs, one Value for each output node.  Takes time linear in the connections, at any depth.
 
         What a node adds up is labelled ``net3`` in the graph, and what it gives ``out3``.
         Raises ValueError for a wrong number of inputs.
         """
-        plan, mask, given = self._planned(), self._mask, list(inputs)
+        plan, mask, given = self._planned(), self._mask, listed("inputs", inputs)
         if len(given) != len(plan.inputs):
             nodes = _listing(plan.inputs)
             raise ValueError(f"this network takes {len(plan.inputs)} inputs (nodes {nodes}), not {len(given)}")

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from numbers import Real
-from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from autograd import Value, no_grad
 from autograd.backward import topological
@@ -22,8 +21,9 @@ from autograd.math import dot
 from .compare import local_partials
 from .layers import Seed, generator
 from .losses import Loss, half_squared
-from .module import Module, finite
+from .module import Module
 from .optim import SGD, Optimizer
+from .rows import listed, numbers, target
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -134,9 +134,9 @@ def fit(
 ) -> History:
     """Train the model in place, and return the History.
 
-    A sample is a list of numbers (or one number, for a model with one input) and its target what ``loss`` takes; NumPy
-    arrays will do.  A step moves the optimizer's parameters against the gradient of the mean loss over a batch, plus
-    ``l2`` times the sum of the squares of those that took part.
+    A sample is a list of numbers (or one number, for a model with one input) and its target what ``loss`` takes; arrays
+    will do, and DataFrames, by their rows.  A step moves the optimizer's parameters against the gradient of the mean
+    loss over a batch, plus ``l2`` times the sum of the squares of those that took part.
 
     - ``loss``, ``optimizer``: half_squared and SGD(model.parameters(), rate=0.1) if none are given.
     - ``batch_size``: samples a step; 1 is online training, None all of them at once.
@@ -164,8 +164,11 @@ def fit(
     rng = None if seed is None else generator(seed)
     order = list(range(len(samples)))
     held_out: dict[str, _Sample] = {}
-    if isinstance(validation, tuple):
+    if isinstance(validation, tuple | list):
         held_out = {f"validation sample {i}": s for i, s in enumerate(_samples("validation ", *validation))}
+    elif not isinstance(validation, Real):
+        kind = type(validation).__name__
+        raise TypeError(f"validation must be a share of the samples or a pair (inputs, targets), not a {kind}")
     elif validation:
         if rng is not None:
             rng.shuffle(order)
@@ -223,12 +226,18 @@ def evaluate(model: Module, inputs: Iterable[Any], targets: Iterable[Any], loss:
     return _Run(model, loss, None, 0.0).mean({f"sample {i}": sample for i, sample in enumerate(samples)})
 
 
+@overload
+def predict(model: Module[Value], inputs: Iterable[Any]) -> list[float]: ...
+@overload
+def predict(model: Module[list[Value]], inputs: Iterable[Any]) -> list[list[float]]: ...
+@overload
+def predict(model: Module, inputs: Iterable[Any]) -> list[Any]: ...
 def predict(model: Module, inputs: Iterable[Any]) -> list[Any]:
     """What the model gives for each sample, as plain numbers: a float, or a list of floats if it gives a list."""
     results: list[Any] = []
     with no_grad():
-        for i, x in enumerate(inputs):
-            outputs = model(_numbers(f"input {i}", x))
+        for i, x in enumerate(listed("inputs", inputs)):
+            outputs = model(numbers(f"input {i}", x))
             results.append([_plain(y) for y in outputs] if isinstance(outputs, list | tuple) else _plain(outputs))
     return results
 
@@ -239,8 +248,8 @@ _Sample = tuple[list[float], Any]
 
 
 def _samples(what: str, inputs: Iterable[Any], targets: Iterable[Any]) -> list[_Sample]:
-    xs = [_numbers(f"{what}input {i}", x) for i, x in enumerate(inputs)]
-    ts = [_target(f"{what}target {i}", t) for i, t in enumerate(targets)]
+    xs = [numbers(f"{what}input {i}", x) for i, x in enumerate(listed(f"{what}inputs", inputs))]
+    ts = [target(f"{what}target {i}", t) for i, t in enumerate(listed(f"{what}targets", targets))]
     if len(xs) != len(ts) or not xs:
         raise ValueError(f"each {what}input needs a target: {len(xs)} inputs, {len(ts)} targets")
     for name, rows in (("input", xs), ("target", ts)):
@@ -255,19 +264,6 @@ def _samples(what: str, inputs: Iterable[Any], targets: Iterable[Any]) -> list[_
 
 def _width(row: Any) -> int | None:
     return len(row) if isinstance(row, list) else None
-
-
-def _numbers(name: str, x: Any) -> list[float]:
-    return [finite(name, item) for item in ([x] if isinstance(x, Real) else x)]
-
-
-def _target(name: str, t: Any) -> Any:
-    if not isinstance(t, Real):
-        return _numbers(name, t)
-    try:
-        return index(t)  # type: ignore[arg-type]  # a class number stays an int; what is no int goes the other way
-    except TypeError:
-        return _numbers(name, t)[0]
 
 
 def _count(share: float, total: int) -> int:

@@ -8,7 +8,6 @@ import warnings
 from collections import namedtuple
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, get_args, get_origin
 
 import mpmath
 import numpy as np
@@ -19,7 +18,6 @@ from scipy.optimize import minimize, rosen, rosen_der, rosen_hess
 
 from autograd import Value, check_grads, grad, gradients, hessian, hvp, jacobian, jvp, no_grad, value_and_grad, vjp
 from autograd import math as am
-from tests.typed import functional as typed
 
 floats = st.floats(-2, 2).filter(lambda x: abs(x) > 1e-3)
 
@@ -527,33 +525,6 @@ def test_arguments_are_not_changed_by_a_function_that_changes_its_own():
     value, pullback = vjp(lambda v: [v[0], v], at)
     value[1].append(1.0)
     assert pullback([1.0, [1.0, 10.0]]) == ([2.0, 10.0],)
-
-
-def test_what_type_checkers_are_told_is_true(monkeypatch):
-    told = []
-
-    def check(value, kind):
-        told.append(kind)
-        holds(value, kind)
-        return value
-
-    def holds(value, kind):
-        origin = get_origin(kind) or kind
-        if origin is float:
-            assert type(value) is float
-        elif origin is not Any:
-            assert isinstance(value, origin)
-            if origin is tuple and get_args(kind)[-1] is not ...:
-                for item, its in zip(value, get_args(kind), strict=True):
-                    holds(item, its)
-            elif origin in (tuple, list):
-                for item in value:
-                    holds(item, get_args(kind)[0])
-
-    monkeypatch.setattr(typed, "assert_type", check)
-    for examples in typed.CHECKED:
-        examples()
-    assert len(told) > 20
 
 
 # ---- nesting ---------------------------------------------------------------------------------------------------------

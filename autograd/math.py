@@ -24,6 +24,7 @@ from .primitives import (
     atan2,
     atanh,
     cbrt,
+    copysign,
     cos,
     cosh,
     div,
@@ -77,7 +78,7 @@ def log(x: Any, base: Any = None) -> Any:
 __all__ = [  # noqa: RUF022  # in the order of the table
     "e", "inf", "nan", "pi", "tau",
     "add", "sub", "mul", "div", "neg", "pos", "pow", "mod", "floordiv",
-    "where", "sign", "abs", "relu", "leaky_relu", "max", "min",
+    "where", "sign", "abs", "copysign", "relu", "leaky_relu", "max", "min",
     "exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "hypot",
     "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
     "erf", "erfc", "sigmoid", "softplus",

@@ -14,7 +14,6 @@ Three conventions make the rules total:
 
 from __future__ import annotations
 
-import functools
 import inspect
 import math
 import operator
@@ -22,15 +21,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import floats
+
 Rule = Callable[..., Any]
 Interval = tuple[float, float]
 
 R: Interval = (-math.inf, math.inf)
 POSITIVE: Interval = (0.0, math.inf)
 UNIT: Interval = (-1.0, 1.0)
-
-SMALL = 2.0**-960  # a result below may have come from, or lead to, numbers that are not normal
-LARGE = 2.0**540  # makes such numbers normal
 
 TABLE: dict[str, Primitive] = {}
 ROWS: list[Any] = [None]  # every row ever made, by its code; code 0 stands for "no row": a leaf
@@ -148,10 +146,7 @@ class Switched:
             return self.usual(y, *xs)
         if applies is False:
             return self.other(y, *xs)
-        usual, other = self.usual(y, *xs), self.other(y, *xs)
-        if isinstance(usual, list):
-            return [where(applies, a, b) for a, b in zip(usual, other, strict=True)]
-        return where(applies, usual, other)
+        return where(applies, self.usual(y, *xs), self.other(y, *xs))
 
 
 def lookup(name: str) -> Primitive:
@@ -221,48 +216,6 @@ def primitive(
 BUILTIN: frozenset[str] = frozenset()
 _row = primitive
 
-# ---- functions on floats that Python's math module lacks -------------------------------------------------------------
-
-
-def _pow(a: float, b: float) -> float:
-    y = a**b
-    if isinstance(y, complex):
-        raise ValueError("a negative base with a fractional power is not real")
-    return y  # type: ignore[no-any-return]  # float ** float is typed Any, for the complex case refused above
-
-
-def _sign(x: float) -> float:
-    return math.copysign(1.0, x) if x < 0 or x > 0 else x
-
-
-def _sigmoid(x: float) -> float:
-    if x >= 0:
-        return 1.0 / (1.0 + math.exp(-x))
-    e = math.exp(x)  # never of a positive number, so it cannot overflow
-    return e / (1.0 + e)
-
-
-def _softplus(x: float) -> float:
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
-
-
-def _sum(*xs: float) -> float:
-    return functools.reduce(operator.add, xs, 0.0)  # the same on every version: builtin sum compensates from 3.12 on
-
-
-def _dot(*xs: float) -> float:
-    n = len(xs) // 2
-    return functools.reduce(operator.add, map(operator.mul, xs[:n], xs[n:]), 0.0)
-
-
-def _logsumexp(*xs: float) -> float:
-    top = max(xs)
-    if math.isinf(top):
-        return top
-    i = xs.index(top) if top == top else 0
-    return top + math.log1p(_sum(*(math.exp(x - top) for j, x in enumerate(xs) if j != i)))
-
-
 # ---- partials that take more than a line -----------------------------------------------------------------------------
 
 
@@ -289,13 +242,6 @@ def _first_equal(y: Any, *xs: Any) -> list[Any]:
     return [result[0] + unclaimed, *result[1:]]
 
 
-def _scaled_directions(y: Any, *xs: Any) -> list[Any]:
-    """x / y for each x, from large multiples: y itself, below the normal floats, has few digits."""
-    xs = tuple([x * LARGE for x in xs])
-    length = where(y == 0, 1, hypot(*xs))
-    return [where(y == 0, 0, x / length) for x in xs]
-
-
 def _weights(_y: Any, *xs: Any) -> list[Any]:
     """exp(x) / sum(exp(xs)) for each x, from exponentials of x - max(xs): none overflows, and their sum is exact.
 
@@ -307,13 +253,50 @@ def _weights(_y: Any, *xs: Any) -> list[Any]:
     return [e / total for e in shifted]
 
 
-def _pow_by_base(_y: Any, a: Any, b: Any) -> Any:
-    # b * a**(b-1), save that x**0 is constant: its slope at 0 is 0 and not 0 * 0**-1
-    return b * a ** where(a == 0, where(b == 0, 0, b - 1), b - 1)
+# For b from 0.5 on, b - 1 is exact; below, a**(b-1) would amplify its rounding.  x**0 is constant, at 0 too.
+_pow_by_base = Switched(
+    lambda y, a, b: b >= 0.5,
+    lambda y, a, b: b * a ** (b - 1),
+    Switched(lambda y, a, b: b == 0, lambda y, a, b: b / where(a == 0, 1, a) * y, lambda y, a, b: b * y / a),
+)
+
+# At a = 0 it is 0, made of what has no slope by a for b <= 1, as a**b * log(a) has none; for b = 0 it does not exist.
+_pow_by_exponent = Switched(
+    lambda y, a, b: a == 0,
+    Switched(lambda y, a, b: b > 1, lambda y, a, b: y, lambda y, a, b: a ** (b / 2) / where(a == 0, b, 1)),
+    lambda y, a, b: y * log(a),
+)
 
 
-def _pow_by_exponent(y: Any, a: Any, _b: Any) -> Any:
-    return y * log(where(a == 0, 1, a))
+def _over_squares(a: Any, b: Any) -> Any:
+    """a / (a*a + b*b), where no square can be too large or too small."""
+    less = abs(a) < abs(b)
+    small, large = where(less, a, b), where(less, b, a)
+    ratio = small / large
+    return where(less, ratio, 1) / (large + small * ratio)
+
+
+def _asinh_slope(_y: Any, a: Any) -> Any:
+    """1 / sqrt(1 + a*a), with both sides scaled so that no square is too large."""
+    scale = where(abs(a) < 1e150, 1, 2.0**-600)
+    scaled = a * scale
+    return scale / sqrt(scale * scale + scaled * scaled)
+
+
+def _bell_far_out(_y: Any, a: Any) -> Any:
+    """exp(-a*a) where the rounding of a*a shows: times 1 - rounding, found by Dekker's exact product."""
+    square = a * a
+    high = a * (2.0**27 + 1) - (a * (2.0**27 + 1) - a)  # Veltkamp's splitting: the upper half of a's digits
+    low = a - high
+    return exp(-square) * (1 - (((high * high - square) + 2 * high * low) + low * low))
+
+
+_bell = Switched(lambda y, a: abs(a * a - 512) > 487, lambda y, a: exp(-a * a), _bell_far_out)
+
+
+def _tanh_far_out(y: Any, a: Any) -> Any:
+    # (1 - |y|) * (1 + |y|), with 1 - |y| = 2 / (1 + exp(2 * |a|)), as the difference has lost its digits
+    return 2 * sigmoid(-2 * abs(a)) * (1 + abs(y))
 
 
 def _pair(ws: Sequence[Any], xs: Sequence[Any]) -> tuple[Any, ...]:
@@ -333,7 +316,12 @@ def _some(*xs: Any) -> tuple[Any, ...]:
 sin: Primitive  # rows that others refer to before they are stated
 cos: Primitive
 cosh: Primitive
+copysign: Primitive
+exp: Primitive
+sigmoid: Primitive
 where: Primitive
+
+LN2, LN10 = math.log(2), math.log(10)
 
 # fmt: off
 # ---- arithmetic ------------------------------------------------------------------------------------------------------
@@ -347,9 +335,9 @@ div      = _row("div", operator.truediv, lambda y, a, b: 1 / b, lambda y, a, b: 
                 text="%s / %s", latex=r"\frac{%s}{%s}", precedence=2)
 neg      = _row("neg", operator.neg, lambda y, a: -1, text="-%s", latex="-%s", precedence=3)
 pos      = _row("pos", operator.pos, lambda y, a: 1, text="+%s", latex="%s", precedence=3)
-pow_     = _row("pow", _pow, _pow_by_base, _pow_by_exponent, domain=(POSITIVE, R),
-                convention="x**0 has slope 0, also at 0; 0**y has slope 0 by y; "
-                           "a negative base has no slope by the exponent: raises",
+pow_     = _row("pow", floats.pow_, _pow_by_base, _pow_by_exponent, domain=(POSITIVE, R),
+                convention="x**0 has slope 0, also at 0; 0**y has slope 0 by y > 0; "
+                           "by y, 0**0 and a negative base have no slope: raises",
                 text="%s ** %s", latex="{%s}^{%s}", precedence=4)
 mod      = _row("mod", operator.mod, lambda y, a, b: 1, lambda y, a, b: -(a // b),
                 singular=lambda a, b: sin(math.pi * (a / b)),
@@ -363,11 +351,14 @@ floordiv = _row("floordiv", operator.floordiv, lambda y, a, b: 0, lambda y, a, b
 where      = _row("where", lambda c, a, b: a if c else b,
                   lambda y, c, a, b: 0, lambda y, c, a, b: where(c, 1, 0), lambda y, c, a, b: where(c, 0, 1),
                   convention="nothing flows to the branch that was not taken, nor to the condition")
-sign       = _row("sign", _sign, lambda y, a: 0, singular=lambda a: a, convention="slope 0 everywhere; sign(0) = 0")
+sign       = _row("sign", floats.sign, lambda y, a: 0, singular=lambda a: a,
+                  convention="slope 0 everywhere; sign(0) = 0")
 abs_       = _row("abs", operator.abs, lambda y, a: sign(a), singular=lambda a: a, convention="slope 0 at 0",
                   latex=r"\left| %s \right|")
 relu       = _row("relu", lambda x: 0.0 if x <= 0 else x, lambda y, a: where(a <= 0, 0, 1), singular=lambda a: a,
                   convention="slope 0 at 0")
+copysign   = _row("copysign", math.copysign, lambda y, a, b: sign(a) * copysign(1.0, b), lambda y, a, b: 0,
+                  singular=lambda a, b: a * b, convention="slope 0 at 0, and everywhere by the sign's giver")
 leaky_relu = _row("leaky_relu", lambda x, slope: slope * x if x <= 0 else x,
                   lambda y, a, slope: where(a <= 0, slope, 1), lambda y, a, slope: where(a <= 0, a, 0),
                   singular=lambda a, slope: a, convention="at 0 the slope of the left side",
@@ -384,19 +375,19 @@ min_       = _row("min", lambda *xs: min(xs), variadic=_first_equal, gather=_som
 # ---- powers, exponentials, logarithms --------------------------------------------------------------------------------
 exp   = _row("exp", math.exp, lambda y, a: y, latex="e^{%s}")
 expm1 = _row("expm1", math.expm1, lambda y, a: exp(a), latex="e^{%s} - 1", precedence=1)
-exp2  = _row("exp2", math.exp2, lambda y, a: y * math.log(2), latex="2^{%s}")
+exp2  = _row("exp2", math.exp2, lambda y, a: y * LN2, latex="2^{%s}")
 log   = _row("log", math.log, lambda y, a: 1 / a, domain=(POSITIVE,), latex=r"\ln\left(%s\right)")
 log1p = _row("log1p", math.log1p, lambda y, a: 1 / (1 + a), domain=((-1.0, math.inf),),
              latex=r"\ln\left(1 + %s\right)")
-log2  = _row("log2", math.log2, lambda y, a: 1 / (a * math.log(2)), domain=(POSITIVE,), latex=r"\log_2\left(%s\right)")
-log10 = _row("log10", math.log10, lambda y, a: 1 / (a * math.log(10)), domain=(POSITIVE,),
+log2  = _row("log2", math.log2, lambda y, a: 1 / LN2 / a, domain=(POSITIVE,), latex=r"\log_2\left(%s\right)")
+log10 = _row("log10", math.log10, lambda y, a: 1 / LN10 / a, domain=(POSITIVE,),
              latex=r"\log_{10}\left(%s\right)")
 sqrt  = _row("sqrt", math.sqrt, lambda y, a: 0.5 / y, domain=(POSITIVE,), convention="infinite slope at 0: raises",
              latex=r"\sqrt{%s}")
 cbrt  = _row("cbrt", math.cbrt, lambda y, a: 1 / (3 * y * y), singular=lambda a: a,
              convention="infinite slope at 0: raises", latex=r"\sqrt[3]{%s}")
 hypot = _row("hypot", math.hypot,
-             variadic=Switched(lambda y, *xs: y > SMALL, lambda y, *xs: [x / y for x in xs], _scaled_directions),
+             variadic=_each(lambda y, x: where(y == 0, 0, x / where(y == 0, 1, y))),
              singular=math.hypot, convention="slope 0 at the origin", symmetric=True)
 
 # ---- trigonometric, hyperbolic ---------------------------------------------------------------------------------------
@@ -409,27 +400,30 @@ acos  = _row("acos", math.acos, lambda y, a: -1 / sqrt((1 - a) * (1 + a)), domai
              latex=r"\arccos\left(%s\right)")
 atan  = _row("atan", math.atan, lambda y, a: 1 / (1 + a * a), latex=r"\arctan\left(%s\right)")
 atan2 = _row("atan2", math.atan2,
-             lambda y, a, b: b / hypot(a, b) / hypot(a, b), lambda y, a, b: -a / hypot(a, b) / hypot(a, b),
+             lambda y, a, b: _over_squares(b, a), lambda y, a, b: -_over_squares(a, b),
              singular=lambda a, b: a if b <= 0 else 1.0, convention="no slope at the origin: raises")
 sinh  = _row("sinh", math.sinh, lambda y, a: cosh(a), latex=r"\sinh\left(%s\right)")
 cosh  = _row("cosh", math.cosh, lambda y, a: sinh(a), latex=r"\cosh\left(%s\right)")
-tanh  = _row("tanh", math.tanh, lambda y, a: 1 - y * y, latex=r"\tanh\left(%s\right)")
-asinh = _row("asinh", math.asinh, lambda y, a: 1 / hypot(1, a))
+tanh  = _row("tanh", math.tanh, Switched(lambda y, a: y * y < 0.9, lambda y, a: 1 - y * y, _tanh_far_out),
+             latex=r"\tanh\left(%s\right)")
+asinh = _row("asinh", math.asinh, _asinh_slope)
 acosh = _row("acosh", math.acosh, lambda y, a: 1 / (sqrt(a - 1) * sqrt(a + 1)), domain=((1.0, math.inf),))
 atanh = _row("atanh", math.atanh, lambda y, a: 1 / ((1 - a) * (1 + a)), domain=(UNIT,))
 
 # ---- special and neural ----------------------------------------------------------------------------------------------
-erf      = _row("erf", math.erf, lambda y, a: 2 / math.sqrt(math.pi) * exp(-a * a))
-erfc     = _row("erfc", math.erfc, lambda y, a: -2 / math.sqrt(math.pi) * exp(-a * a))
-sigmoid  = _row("sigmoid", _sigmoid, lambda y, a: y * (1 - y), latex=r"\sigma\left(%s\right)")
-softplus = _row("softplus", _softplus, lambda y, a: sigmoid(a))
+erf      = _row("erf", math.erf, lambda y, a: 2 / math.sqrt(math.pi) * _bell(y, a))
+erfc     = _row("erfc", math.erfc, lambda y, a: -2 / math.sqrt(math.pi) * _bell(y, a))
+sigmoid  = _row("sigmoid", floats.sigmoid,
+                Switched(lambda y, a: y < 0.9, lambda y, a: y * (1 - y), lambda y, a: y * sigmoid(-a)),
+                latex=r"\sigma\left(%s\right)")
+softplus = _row("softplus", floats.softplus, lambda y, a: sigmoid(a))
 
 # ---- any number of arguments -----------------------------------------------------------------------------------------
-sum_      = _row("sum", _sum, variadic=_each(lambda y, x: 1), gather=tuple, symmetric=True)
-dot       = _row("dot", _dot, variadic=_each(lambda y, w, x: x, lambda y, w, x: w), gather=_pair)
+sum_      = _row("sum", floats.sum_, variadic=_each(lambda y, x: 1), gather=tuple, symmetric=True)
+dot       = _row("dot", floats.dot, variadic=_each(lambda y, w, x: x, lambda y, w, x: w), gather=_pair)
 prod      = _row("prod", lambda *xs: math.prod(xs, start=1.0), variadic=_products_of_others, gather=tuple,
                   symmetric=True)
-logsumexp = _row("logsumexp", _logsumexp, variadic=_weights, gather=tuple, symmetric=True)
+logsumexp = _row("logsumexp", floats.logsumexp, variadic=_weights, gather=tuple, symmetric=True)
 # fmt: on
 
 BUILTIN = frozenset(TABLE)

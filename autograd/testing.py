@@ -55,7 +55,9 @@ LARGEST = 100.0  # of the operands of anything
 MARGIN = 1 / 128  # from the ends of a domain and from a primitive's singular set
 TINIEST = 2.0**-10  # smaller numbers are drawn as 0: their neighbours' spacing would be all there is to test
 
-KINKED = tuple(TABLE[name] for name in ("abs", "relu", "leaky_relu", "max", "min", "sign", "mod", "floordiv"))
+KINKED = tuple(
+    TABLE[name] for name in ("abs", "relu", "leaky_relu", "max", "min", "sign", "copysign", "mod", "floordiv")
+)
 SMOOTH = tuple(row for name, row in TABLE.items() if name in BUILTIN and row not in KINKED)
 
 # Where the operands of a random call are kept, if not in the row's domain: away from poles, origins and (where) a

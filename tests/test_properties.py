@@ -93,6 +93,7 @@ IN_MPMATH = on(mp) | {
     "erf": mp.erf,
     "erfc": mp.erfc,
     "abs": abs,
+    "copysign": lambda a, b: abs(a) * mp.sign(b),
     "sign": mp.sign,
     "relu": lambda x: max(x, 0 * x),
     "leaky_relu": lambda x, slope: x if x > 0 else slope * x,

@@ -18,7 +18,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1]
 UNITS = ("value", "backward")  # what is compiled, in the order in which it is imported; all of it or nothing
 SOURCES = (
-    "primitives.py",
+    *("floats.py", "primitives.py"),
     *(f"{unit}{suffix}" for unit in UNITS for suffix in (".py", ".pxd")),
     *("native/rules.h", "native/slab.h", "native/build.py"),
 )
@@ -36,8 +36,8 @@ def fingerprint(package: Path = PACKAGE) -> bytes:
 
 def table_mark(package: Path = PACKAGE) -> bytes:
     """What ``rules.h`` carries to tell which table it was made from."""
-    table = (package / "primitives.py").read_bytes().replace(b"\r\n", b"\n")
-    return b"primitives.py: " + hashlib.sha256(table).hexdigest().encode()
+    table = b"".join((package / name).read_bytes() for name in ("floats.py", "primitives.py"))
+    return b"floats.py, primitives.py: " + hashlib.sha256(table.replace(b"\r\n", b"\n")).hexdigest().encode()
 
 
 def compiled_files(package: Path = PACKAGE) -> list[Path]:

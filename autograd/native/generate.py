@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..primitives import BUILTIN, SMALL, TABLE, Elementwise, Primitive
+from ..primitives import BUILTIN, TABLE, Elementwise, Primitive
 from .choice import table_mark
 
 HEADER = Path(__file__).with_name("rules.h")
@@ -21,7 +21,7 @@ HEADER = Path(__file__).with_name("rules.h")
 # Functions on floats, by what the row has for fn: those of math that C has under the same name and to the same bit ...
 SAME_IN_C = {
     "exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "sin", "cos", "tan", "asin", "acos",
-    "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc",
+    "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "copysign",
 }  # fmt: skip
 OPERATORS = {operator.add: "a + b", operator.sub: "a - b", operator.mul: "a * b", operator.truediv: "a / b",
              operator.neg: "-a", operator.pos: "a", operator.abs: "fabs(a)"}  # fmt: skip
@@ -56,15 +56,14 @@ ALL_PARTIALS = {
     "max": (FIRST_EQUAL := "for (k = 0, i = n; i-- > 0; p[i] = 0.0) if (x[i] == y) k = i; p[k] = 1.0;"),
     "min": FIRST_EQUAL,
     "prod": ("for (y = 1.0, i = 0; i < n; y *= x[i++]) p[i] = y; for (y = 1.0, i = n; i-- > 0; y *= x[i]) p[i] *= y;"),
-    "hypot": f"for (i = 0; i < n; i++) p[i] = y == 0 ? 0.0 : y > {SMALL!r} ? x[i] / y : NAN;",
     "logsumexp": (
         "for (k = 0, i = 1; i < n; i++) if (x[i] > x[k]) k = i;"
         " for (y = 0.0, i = 0; i < n; i++) y += p[i] = exp(x[i] - x[k]);"
         " for (i = 0; i < n; i++) p[i] /= y;"
     ),
 }
-# ... and the condition under which their 0 is the integer 0
-ALL_DEAD = {"max": "1", "min": "1", "hypot": "y == 0"}
+# ... of which these have no 0 but the integer 0
+ALL_DEAD = {"max", "min"}
 
 
 class NoCodeError(Exception):
@@ -83,7 +82,8 @@ class Symbol:
         if row.name == "where":
             condition, a, b = args
             c, (x, y) = _symbol(condition).code, (_symbol(a), _symbol(b))
-            return Symbol(f"({c} ? {x.code} : {y.code})", f"({c} ? {x.dead} : {y.dead})")
+            dead = x.dead if x.dead == y.dead else f"({c} ? {x.dead} : {y.dead})"
+            return Symbol(f"({c} ? {x.code} : {y.code})", dead)
         return Symbol(function(row, *(_symbol(arg).code for arg in args)))
 
     def __neg__(self) -> Symbol:
@@ -254,12 +254,12 @@ def header() -> str:
 
     def dead(row: Primitive) -> str:
         if row.name in ALL_DEAD:
-            return f"return {ALL_DEAD[row.name]};"
+            return "return 1;"
         conditions = [p.dead for p in _partials(row)]
         if not any("1" in condition for condition in conditions):
             raise NoCodeError(f"{row} has no integer 0")
-        if isinstance(row.partials, Elementwise):
-            raise NotImplementedError(f"{row}: conditions for the integer 0 of runs")
+        if isinstance(row.partials, Elementwise) and any("x[" in condition for condition in conditions):
+            raise NotImplementedError(f"{row}: an integer 0 that depends on the place")
         return f"return {_chosen(conditions)};"
 
     sections = [

@@ -256,8 +256,12 @@ def _optimizer(name: str, model: TableModel, rate: optim.Rate) -> Optimizer:
 def _print_progress(history: History, epochs: int) -> None:
     done = len(history.loss)
     if done == 1 or done == epochs or done % max(1, epochs // 10) == 0:
-        held_out = f", held out {history.validation_loss[-1]:.4f}" if history.validation_loss else ""
-        print(f"epoch {done:>{len(str(epochs))}}: loss {history.loss[-1]:.4f}{held_out}", flush=True)
+        held_out = f", held out {_loss(history.validation_loss[-1])}" if history.validation_loss else ""
+        print(f"epoch {done:>{len(str(epochs))}}: loss {_loss(history.loss[-1])}{held_out}", flush=True)
+
+
+def _loss(x: float) -> str:
+    return f"{x:.4f}" if x < 1e6 else f"{x:.4g}"
 
 
 def _print_scores(model: TableModel, tables: Sequence[tuple[str, Table]]) -> None:

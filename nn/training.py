@@ -60,6 +60,7 @@ class History:
         Raises ImportError, with the remedy, where matplotlib is not installed.
         """
         try:
+            import numpy as np
             from matplotlib.figure import Figure
             from matplotlib.ticker import MaxNLocator
         except ImportError as error:
@@ -73,7 +74,8 @@ class History:
                 axes.plot(range(1, len(losses) + 1), losses, dashes, color=colour, label=name, marker=marker)
         values = self.loss + self.validation_loss
         if values and 0 < min(values) < max(values) / 20:
-            axes.set_yscale("log")
+            with np.errstate(over="ignore"):  # of the margin above losses near the largest float
+                axes.set_yscale("log")
         if self.validation_loss:
             axes.legend(frameon=False)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -71,14 +71,17 @@ def test_the_gpt_is_the_one_of_4192_parameters(training: ModuleType) -> None:
     assert len(seen) == 4192
 
 
-@pytest.mark.parametrize("engine", ["glassgrad", "micrograd"])
-def test_a_step_on_the_moons_begins_where_the_recorded_run_does(training: ModuleType, engine: str) -> None:
-    if engine == "micrograd":
+@pytest.mark.parametrize("program", ["moons glassgrad", "moons micrograd", "demo glassgrad", "demo micrograd"])
+def test_a_step_on_the_moons_begins_where_the_recorded_run_does(training: ModuleType, program: str) -> None:
+    if program != "moons glassgrad":
         pytest.importorskip("micrograd", reason="micrograd is a peer of the benchmarks only")
-    steps = training.PROGRAMS[f"moons {engine}"]()
+    steps = training.PROGRAMS[program]()
     first, then = next(steps), next(steps)
     assert first[0] == pytest.approx(TRACE[0]["loss"], abs=1e-9)
     assert then[0] < first[0]
+    if program.startswith("demo"):
+        engine = "autograd.value" if "glassgrad" in program else "micrograd.engine"
+        assert {type(p).__module__ for p in first[1]} == {engine}, "the class Value is exchanged"
 
 
 def tabular(text: str) -> list[str]:

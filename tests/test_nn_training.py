@@ -425,3 +425,7 @@ def test_without_matplotlib_the_history_says_so(monkeypatch: pytest.MonkeyPatch)
 def test_repr_of_a_history():
     text = "<History of 2 epochs: loss 0.5, validation 0.25, stopped by goal>"
     assert repr(History([1.0, 0.5], [0.75, 0.25], "goal")) == text
+
+
+def test_losses_near_the_largest_float_are_plotted():
+    assert "<svg" in History([0.7, 1.7e293, 6.8e299], [1.0, 1e308], "epochs").svg()

@@ -1,9 +1,10 @@
 """Milliseconds per training step of two models, beside the same on other scalar engines in the same run.
 
-    python tests/benchmarks/training.py [--repeat 3] [--programs moons gpt]
+    python tests/benchmarks/training.py [--repeat 3] [--programs moons demo gpt]
 
 moons: 100 points through a 2-16-16-1 network of relu neurons, forward, backward and update, with each engine's own MLP,
-beside micrograd.  gpt: one step of the GPT of ``notebooks/gpt.ipynb`` on the word "elephant", beside the same cells on
+beside micrograd.  demo: the same as micrograd's users write it, on micrograd's own MLP, with nothing exchanged but the
+class Value.  gpt: one step of the GPT of ``notebooks/gpt.ipynb`` on the word "elephant", beside the same cells on
 ``slots.py``, a node in plain Python with slots.  Every measurement has a process of its own, with the collector on as
 users run it: steps after one that is not counted, of which the median counts.  Engines take turns; the medians over
 the turns are printed, with the ratio to glassgrad; all engines must have told the same loss and gradient.
@@ -29,6 +30,7 @@ from apart import ROOT, answer, in_own_process
 
 ENGINES = {
     "moons": ["glassgrad", "interpreted", "micrograd", "micrograd, collector off"],
+    "demo": ["glassgrad", "interpreted", "micrograd", "micrograd, collector off"],
     "gpt": ["glassgrad", "interpreted", "slots-only node", "slots-only node, collector off"],
 }
 STEPS = {"glassgrad": 100, "interpreted": 3, "micrograd": 5, "micrograd, collector off": 3, "slots-only node": 5}
@@ -63,13 +65,18 @@ def moons_on_glassgrad() -> Iterator[Step]:
         yield learn(), parameters
 
 
-def moons_on_micrograd() -> Iterator[Step]:
+def moons_on_micrograd(value: Any = None) -> Iterator[Step]:
+    """On micrograd's MLP, with its own class Value or another in its place."""
+    import micrograd.nn
     from micrograd.engine import Value
-    from micrograd.nn import MLP
 
-    points = [([Value(row["x1"]), Value(row["x2"])], row["label"]) for row in moons_rows("points.csv")]
+    micrograd.nn.Value = value or Value
+    points = [
+        ([micrograd.nn.Value(row["x1"]), micrograd.nn.Value(row["x2"])], row["label"])
+        for row in moons_rows("points.csv")
+    ]
     random.seed(1337)
-    model = MLP(2, [16, 16, 1])
+    model = micrograd.nn.MLP(2, [16, 16, 1])
     parameters = model.parameters()
 
     def learn() -> float:
@@ -83,6 +90,13 @@ def moons_on_micrograd() -> Iterator[Step]:
 
     while True:
         yield learn(), parameters
+
+
+def demo_on_glassgrad() -> Iterator[Step]:
+    sys.path.insert(0, str(ROOT))
+    from autograd import Value
+
+    return moons_on_micrograd(Value)
 
 
 def gpt(value: Any) -> Iterator[Step]:
@@ -123,6 +137,9 @@ PROGRAMS: dict[str, Callable[[], Iterator[Step]]] = {
     "moons glassgrad": moons_on_glassgrad,
     "moons interpreted": moons_on_glassgrad,
     "moons micrograd": moons_on_micrograd,
+    "demo glassgrad": demo_on_glassgrad,
+    "demo interpreted": demo_on_glassgrad,
+    "demo micrograd": moons_on_micrograd,
     "gpt glassgrad": gpt_on_glassgrad,
     "gpt interpreted": gpt_on_glassgrad,
     "gpt slots-only node": gpt_on_slots,
@@ -155,7 +172,7 @@ def main() -> None:
     print("| program | engine | ms a step | times glassgrad |")
     print("|---|---|---:|---:|")
     missing = importlib.util.find_spec("micrograd") is None
-    for program in options.programs:
+    for program in [program for program in options.programs if not (missing and program == "demo")]:
         runs: dict[str, list[dict[str, float]]] = {
             engine: [] for engine in ENGINES[program] if not (missing and engine.startswith("micrograd"))
         }
@@ -170,7 +187,7 @@ def main() -> None:
         for engine, results in runs.items():
             seconds = statistics.median(run["seconds"] for run in results)
             print(f"| {program} | {engine} | {1000 * seconds:,.1f} | {seconds / ours:.2f} |", flush=True)
-    if missing and "moons" in options.programs:
+    if missing and {"moons", "demo"} & set(options.programs):
         print("\nnot installed: micrograd")
 
 

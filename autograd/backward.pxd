@@ -111,6 +111,6 @@ cpdef list sweep_floats(list nodes, dict seeds, list inputs)
 @cython.locals(place=Py_ssize_t)
 cdef int _is_active(Nodes known, Value node) except -1
 
-cpdef long long _birth_of(Value node)
+cpdef long long birth_of(Value node)
 cdef int _shape_of(Value node) except -1
 cdef long long _youngest(object nodes) except -1

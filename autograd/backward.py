@@ -71,7 +71,7 @@ def topological(*outputs: Value, stop: Iterable[Value] = ()) -> list[Value]:
     leaves, visited = sweep.leaves, sweep.visited
     # a leaf is there twice if another thread swept it too, so that it did not find its place
     order = list(dict.fromkeys([cast(Value, leaves.items[i]) for i in range(leaves.n)]))
-    order.sort(key=_birth_of)
+    order.sort(key=birth_of)
     order += [cast(Value, visited.items[i]) for i in range(visited.n - 1, -1, -1)]
     return order
 
@@ -184,7 +184,7 @@ class Sweep:
         self.given = Nodes(16)  # its numbers are the partials of the node that is visited, if it has many operands
 
 
-def _birth_of(node: Value) -> int:
+def birth_of(node: Value) -> int:
     return node._birth
 
 
@@ -195,7 +195,7 @@ def _shape_of(node: Value) -> int:
 
 
 def _youngest(nodes: Any) -> int:
-    return max([_birth_of(node) for node in nodes], default=0)
+    return max([birth_of(node) for node in nodes], default=0)
 
 
 def _reach(sweep: Sweep, node: Value, term: float, live: bool) -> int:

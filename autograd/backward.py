@@ -394,7 +394,7 @@ def _asked(sweep: Sweep, node: Value, by: int, partials: list[Any]) -> float:
             partial = row.partials[by](node._data, *numbers_of(node))
         else:
             if not partials:
-                partials.extend(row.partials(node._data, *numbers_of(node)))
+                partials.extend(row.partials_at(node._data, numbers_of(node)))
             partial = partials[by]
     except ERRORS as error:
         raise explained(error, row, operands_of(node), numbers_of(node), by) from error

@@ -17,7 +17,7 @@ from __future__ import annotations
 import inspect
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,9 +87,18 @@ class Primitive:
         return self.fn(*args)
 
     def partials_at(self, y: Any, args: Sequence[Any]) -> list[Any]:
-        """All partial derivatives at ``args``, where the output is ``y``."""
+        """All partial derivatives at ``args``, where the output is ``y``.  TypeError if a rule does not give all."""
         rules = self.partials
-        return [rule(y, *args) for rule in rules] if isinstance(rules, tuple) else list(rules(y, *args))
+        if isinstance(rules, tuple):
+            return [rule(y, *args) for rule in rules]
+        given: Any = rules(y, *args)
+        partials = list(given) if isinstance(given, Iterable) else None
+        if partials is None or len(partials) != len(args):
+            gave = type(given).__name__ if partials is None else f"{len(partials)} partials"
+            raise TypeError(
+                f"the rule of {self} returned {gave} for {len(args)} arguments: return a list of one for each"
+            )
+        return partials
 
     def write(self, *parts: str, latex: bool = False) -> str:
         """The call written out in plain text or LaTeX, for operands already written (and bracketed) as ``parts``."""

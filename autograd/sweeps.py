@@ -33,7 +33,7 @@ def edges(node: Value, active: Container[Value] | None = None, lift: bool = Fals
     by = 0
     try:
         if row.arity is None:
-            for arg, partial in zip(args, rules(y, *xs), strict=True):
+            for arg, partial in zip(args, row.partials_at(y, xs), strict=True):
                 if type(arg) is not float and (active is None or arg in active):
                     result.append((arg, partial))
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import signal
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -184,6 +186,36 @@ def test_a_long_backward_can_be_interrupted_and_leaves_no_gradient() -> None:
         signal.signal(signal.SIGALRM, before)
     assert not x.has_grad
     assert not any(node.has_grad for node in topological(y))
+
+
+MODES: dict[str, Callable[[Any, list[float]], Any]] = {
+    "backward": lambda f, xs: f(*map(Value, xs)).backward(),
+    "gradients": lambda f, xs: autograd.grad(lambda v: f(*v))(xs),
+    "gradients by one": lambda f, xs: autograd.grad(f)(*xs),
+    "create_graph": lambda f, xs: gradients(f(*(vs := [Value(x) for x in xs])), vs, create_graph=True),
+    "jvp": lambda f, xs: autograd.jvp(f, xs, [1.0] * len(xs)),
+    "hvp": lambda f, xs: autograd.hvp(f, xs, [1.0] * len(xs)),
+    "hessian": lambda f, xs: autograd.hessian(lambda v: f(*v))(xs),
+    "draw": lambda f, xs: autograd.draw(f(*map(Value, xs))),
+}
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+@pytest.mark.parametrize(
+    ("returned", "told"),
+    [
+        (lambda xs: [1.0] * (len(xs) + 1), "4 partials"),
+        (lambda xs: [1.0] * (len(xs) - 1), "2 partials"),
+        (lambda xs: (1.0 for _ in xs[1:]), "2 partials"),
+        (lambda xs: [], "0 partials"),
+        (lambda xs: 1.0, "float"),
+        (lambda xs: None, "NoneType"),
+    ],
+)
+def test_a_rule_for_any_number_of_arguments_gives_a_partial_for_each(mode: Any, returned: Any, told: str) -> None:
+    row = Primitive("total", lambda *xs: math.fsum(xs), lambda y, *xs: returned(xs))
+    with pytest.raises(TypeError, match=f"the rule of total returned {told} for 3 arguments"):
+        mode(row, [1.0, 2.0, 3.0])
 
 
 @pytest.mark.skipif(autograd.__native__, reason="a compiled node hides its birth")

@@ -1,5 +1,5 @@
 /* Made from the table by python -m autograd.native.generate: do not edit.
-   floats.py, primitives.py: c708540ead2f46bd495d9f7d306868ad5d0d4cfef09f270b5ea8dca88846612b
+   floats.py, primitives.py: 8b047a5d830d1765daec5c11de1fca62d4f8b63bae8466b34c133a24dd9ca0be
    NAN, or anything not finite, means: ask the row itself. */
 
 #include <math.h>

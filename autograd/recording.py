@@ -87,6 +87,7 @@ class recording:  # noqa: N801  # in use it reads like a function
 def no_grad() -> recording:
     """A context (or decorator) in which operations on Values give leaves without a history, in this thread only.
 
+    >>> from autograd import Value
     >>> x = Value(3.0)
     >>> with no_grad():
     ...     y = x * x

@@ -6,6 +6,7 @@ import doctest
 import importlib
 import pkgutil
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,16 @@ def test_readme() -> None:
 def texts(svg: Path) -> list[str]:
     """What a picture says; where it says it is the renderer's business."""
     return [re.sub("<[^>]*>", "", text) for text in re.findall(r"<text.*?</text>|<title>.*?</title>", svg.read_text())]
+
+
+def test_commands_in_the_readme_print_what_it_says() -> None:
+    blocks = re.findall(
+        r"^```\w*\n\$ python (-m autograd .*)\n([^`]*)```", (ROOT / "README.md").read_text(), re.MULTILINE
+    )
+    assert blocks
+    for command, printed in blocks:
+        done = subprocess.run([sys.executable, *shlex.split(command)], capture_output=True, text=True, check=False)
+        assert (done.stdout, done.stderr, done.returncode) == (printed, "", 0)
 
 
 def test_readme_names_files_that_exist() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
+from types import ModuleType, NoneType, UnionType
 from typing import Any, get_args, get_origin
 
 import pytest
 
-from tests.typed import functional, networks
+from tests.typed import functional, networks, values
 
 
 def holds(value: Any, kind: Any) -> None:
     origin = get_origin(kind) or kind
-    if origin is float:
+    if origin is UnionType:
+        assert any(value is None if its is NoneType else isinstance(value, its) for its in get_args(kind))
+    elif origin is float:
         assert type(value) is float
     elif origin is not Any:
         assert isinstance(value, origin)
@@ -26,7 +28,8 @@ def holds(value: Any, kind: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "program"), [(module, program) for module in (functional, networks) for program in module.CHECKED]
+    ("module", "program"),
+    [(module, program) for module in (functional, networks, values) for program in module.CHECKED],
 )
 def test_what_type_checkers_are_told_is_true(
     module: ModuleType, program: Callable[[], None], monkeypatch: pytest.MonkeyPatch

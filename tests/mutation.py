@@ -27,7 +27,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = {  # of each file or folder, the test files that are fast enough, the likeliest to notice first
     "autograd/primitives.py": "functional checking table value",
-    "autograd/value.py": "functional value sweep",
+    "autograd/value.py": "functional value sweep table",
     "autograd/backward.py": "sweep functional value",
     "autograd/copying.py": "value",
     "autograd/sweeps.py": "sweep functional",
@@ -108,14 +108,18 @@ def for_type_checkers(source: str) -> list[tuple[Place, Place]]:
         if isinstance(node, ast.arg | ast.AnnAssign):
             parts.append(node.annotation)
         elif isinstance(node, ast.FunctionDef):
-            overloads = [name for name in node.decorator_list if isinstance(name, ast.Name) and name.id == "overload"]
-            parts += [*overloads, node] if overloads else [node.returns]
+            overloaded = any(isinstance(name, ast.Name) and name.id == "overload" for name in node.decorator_list)
+            parts.append(node if overloaded else node.returns)
         elif isinstance(node, ast.ClassDef):
             parts += [node for base in node.bases if isinstance(base, ast.Name) and base.id == "Protocol"]
         elif isinstance(node, ast.If):
             parts += [node for name in ast.walk(node.test) if isinstance(name, ast.Name) and name.id == "TYPE_CHECKING"]
+
+    def start(part: ast.expr | ast.stmt) -> int:
+        return min([part.lineno, *(name.lineno for name in getattr(part, "decorator_list", ()))])
+
     return [
-        ((part.lineno, part.col_offset), (part.end_lineno or 0, part.end_col_offset or 0))
+        ((start(part), part.col_offset), (part.end_lineno or 0, part.end_col_offset or 0))
         for part in parts
         if part is not None
     ]

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograd
-from autograd import Value, gradients, hvp, jvp
+from autograd import Value, gradients, hessian, hvp, jvp
 from autograd import math as am
 from autograd.backward import topological
 from autograd.primitives import Primitive
-from autograd.sweeps import dependents, push
+from autograd.sweeps import dependents, edges, push
 
 # A step: how many Values are born before it, and its terms, each a factor times the node so many before.  The factors
 # are powers of two and few enough for all sums to be exact.
@@ -324,3 +324,29 @@ def test_forward_mode_asks_for_no_partial_that_does_not_matter(lift: bool) -> No
         unused = x.sqrt()
         tangents = push(topological(y, unused), {x: 1.0}, [y], lift)
         assert float(getattr(tangents[y], "data", tangents[y])) == 2.0
+
+
+def test_edges_lead_to_the_operands_that_are_values_and_asked_for() -> None:
+    x, w = Value(3.0), Value(0.0)
+    for y in (am.sum([x, 2.0, w, x]), am.hypot(x, 0.0, w)):
+        assert [arg for arg, _ in edges(y)] == [arg for arg in y.args if isinstance(arg, Value)]
+        assert {id(arg) for arg, _ in edges(y, {w})} == {id(w)}
+        assert edges(y, {Value(2.0), Value(0.0)}) == []
+    y = x * 2.0 + w
+    assert [(id(arg), partial) for arg, partial in edges(y, {w})] == [(id(w), 1)]
+    assert edges(y.args[0], {w}) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "total", [lambda a, b: a + b, lambda a, b: am.sum([a, 1.0, b]), lambda a, b: am.hypot(a, b, 1.0)]
+)
+def test_what_does_not_depend_on_the_inputs_is_not_entered(total: Any) -> None:
+    x, w = Value(3.0), Value(0.0)
+    y = total(x * x, w.sqrt())  # whose slope at 0 does not exist
+    (slope,) = gradients(y, [x], create_graph=True)
+    assert slope.data == gradients(y, [x])[0]
+    (second,) = gradients(slope, [x])
+    assert second == pytest.approx(hessian(lambda z: total(z * z, 0.0))(3.0), rel=1e-14, abs=0)
+    assert push(topological(y, stop={x}), {x: 1.0}, [y])[y] == slope.data
+    with pytest.raises(ZeroDivisionError, match="sqrt"):
+        gradients(y, [w], create_graph=True)

@@ -421,6 +421,20 @@ def test_a_leaf_of_an_outer_run_is_one_from_outside_for_an_inner_one():
     assert type(slope) is type(value) is float
 
 
+def test_what_a_function_keeps_of_its_last_run_is_a_constant_in_the_next():
+    last = [Value(2.0)]
+
+    def f(x):
+        y = x * x * last.pop()
+        last.append(x)
+        return y
+
+    assert isinstance(grad(f)(3.0), Value)
+    results = [grad(f)(5.0), *value_and_grad(f)(7.0), *jvp(f, (1.0,), (1.0,))]
+    assert results == [2 * 3.0 * 5.0, 5.0 * 49.0, 2 * 5.0 * 7.0, 7.0, 14.0]
+    assert {type(x) for x in results} == {float}
+
+
 def test_scipy_gets_floats():
     """The constants of a fit are often Values made by the function itself."""
 

@@ -560,3 +560,31 @@ def test_numpy_scalars_and_arrays_on_the_left() -> None:
     assert [w.data for w in v * np.array([1.0, 2.0])] == [3.0, 6.0]
     with pytest.raises(TypeError, match="lose its gradient"):
         np.array([v], dtype=float)
+
+
+class Slotted(Value):
+    __slots__ = ("extra", "unset")
+
+
+class Single(Slotted):
+    __slots__ = "name"  # a string is one name
+
+    def __init__(self, data: float, name: str) -> None:
+        super().__init__(data)
+        self.name = name
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [copy.copy, copy.deepcopy, lambda node: pickle.loads(pickle.dumps(node))],
+    ids=["copy", "deep", "pickle"],
+)
+def test_copies_keep_the_slots_of_a_subclass(duplicate):
+    leaf = Single(2.0, "a name")
+    leaf.extra = [1.0]
+    twin = duplicate(leaf)
+    assert type(twin) is Single
+    assert (twin.data, twin.name, twin.extra) == (2.0, "a name", [1.0])
+    assert (twin.extra is leaf.extra) == (duplicate is copy.copy)
+    assert not hasattr(twin, "unset")
+    assert twin is not leaf

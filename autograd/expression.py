@@ -234,10 +234,10 @@ class _Source:
             raise self.refused(node, "has a keyword argument: give the arguments in order")
         function, least, most = FUNCTIONS[name]
         args = node.args
-        if name == "dot":
+        if name in ("dot", "sumprod"):
             rows = [arg.elts for arg in args if isinstance(arg, ast.List)]
             if len(args) != 2 or len(rows) != 2 or len(rows[0]) != len(rows[1]) or not rows[0]:
-                raise self.refused(node, "must be given two lists of one length, as in dot([a, b], [c, d])")
+                raise self.refused(node, f"must be given two lists of one length, as in {name}([a, b], [c, d])")
             args = [*rows[0], *rows[1]]
         elif name in _OF_LISTS and len(args) == 1 and isinstance(args[0], ast.List):
             args = args[0].elts
@@ -280,7 +280,7 @@ def _chain(relations: list[Function]) -> Function:
 
 # ---- the functions, each with its least and greatest number of arguments ---------------------------------------------
 
-_OF_LISTS = frozenset(["sum", "prod", "min", "max", "logsumexp"])
+_OF_LISTS = frozenset(["sum", "fsum", "prod", "min", "max", "logsumexp"])
 
 
 def _functions() -> dict[str, tuple[Function, int, int]]:
@@ -292,9 +292,11 @@ def _functions() -> dict[str, tuple[Function, int, int]]:
     }
     table |= {name: (_of_list(rows[name]), 1, MAX_LENGTH) for name in _OF_LISTS}
     return table | {
-        "dot": (_halves, 2, MAX_LENGTH),
+        "dot": (_halves(functions.dot), 2, MAX_LENGTH),
+        "sumprod": (_halves(functions.sumprod), 2, MAX_LENGTH),
         "leaky_relu": (functions.leaky_relu, 1, 2),
         "log": (functions.log, 1, 2),
+        "polygamma": (functions.polygamma, 2, 2),
     }
 
 
@@ -302,8 +304,8 @@ def _of_list(row: Function) -> Function:
     return lambda *xs: row(xs)
 
 
-def _halves(*xs: Any) -> Any:
-    return functions.dot(xs[: len(xs) // 2], xs[len(xs) // 2 :])
+def _halves(row: Function) -> Function:
+    return lambda *xs: row(xs[: len(xs) // 2], xs[len(xs) // 2 :])
 
 
 FUNCTIONS = _functions()

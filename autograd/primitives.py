@@ -19,9 +19,14 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from numbers import Real
+from typing import TYPE_CHECKING, Any, overload
 
 from . import floats
+
+if TYPE_CHECKING:
+    from .value import Number, Value
 
 Rule = Callable[..., Any]
 Interval = tuple[float, float]
@@ -73,8 +78,17 @@ class Primitive:
         """What stands between or before the operands: ``+`` for ``%s + %s``, else the name."""
         return self.text.replace("%s", "").replace("%%", "%").strip() if self.text else self.name
 
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # an empty list of Values is one of numbers, and has a float
+        self, *args: Number | Iterable[Number], **kwargs: Number
+    ) -> float: ...
+    @overload
+    def __call__(self, *args: Value | Number | Iterable[Value | Number], **kwargs: Value | Number) -> Value: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The function's value: a float for numbers; for anything that records (a Value), whatever its type makes."""
+        """The function's value: a float for numbers; for anything that records (a Value), whatever its type makes.
+
+        Raises TypeError for what is neither, and what the function on floats raises.
+        """
         if self.gather is not None:
             args = self.gather(*args, **kwargs)
         elif kwargs:
@@ -84,6 +98,8 @@ class Primitive:
                 apply = getattr(type(arg), "_apply", None)
                 if apply is not None:
                     return apply(self, args)
+                if not is_real(arg):
+                    raise TypeError(f"{self.name} takes real numbers and Values, not {type(arg).__name__} {arg!r}")
         return self.fn(*args)
 
     def partials_at(self, y: Any, args: Sequence[Any]) -> list[Any]:
@@ -116,6 +132,11 @@ class Primitive:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (lookup, (self.name,))
+
+
+def is_real(x: Any) -> bool:
+    """Whether Python or NumPy calls it a real number: int, float, bool, Fraction, a NumPy scalar."""
+    return isinstance(x, Real) or (type(x).__module__ == "numpy" and type(x).__name__ in ("bool", "bool_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +184,8 @@ def lookup(name: str) -> Primitive:
     try:
         return CONSTANT if name == CONSTANT.name else TABLE[name]
     except KeyError:
+        if name.startswith("polygamma") and name[9:].isdecimal():
+            return polygamma_row(int(name[9:]))
         raise KeyError(f"no primitive named {name!r}: define it with autograd.primitive before loading") from None
 
 
@@ -303,6 +326,19 @@ def _bell_far_out(_y: Any, a: Any) -> Any:
 _bell = Switched(lambda y, a: abs(a * a - 512) > 487, lambda y, a: exp(-a * a), _bell_far_out)
 
 
+def _whole_quotient(y: Any, a: Any, b: Any) -> Any:
+    """(a - y) / b, rounded to the whole number that it is."""
+    return floor((a - y) / b + 0.5)
+
+
+@cache
+def polygamma_row(n: int) -> Primitive:
+    """The n-th derivative of digamma.  Rows up to the third are in the table; those beyond are made when asked for."""
+    return _row(f"polygamma{n}", lambda x: floats.polygamma(n, x), lambda y, a: polygamma_row(n + 1)(a),
+                domain=(POSITIVE,), convention="also between the poles at 0, -1, -2, ...", text=f"polygamma({n}, %s)",
+                latex=rf"\psi^{{({n})}}\left(%s\right)")  # fmt: skip
+
+
 def _tanh_far_out(y: Any, a: Any) -> Any:
     # (1 - |y|) * (1 + |y|), with 1 - |y| = 2 / (1 + exp(2 * |a|)), as the difference has lost its digits
     return 2 * sigmoid(-2 * abs(a)) * (1 + abs(y))
@@ -326,7 +362,11 @@ sin: Primitive  # rows that others refer to before they are stated
 cos: Primitive
 cosh: Primitive
 copysign: Primitive
+digamma: Primitive
 exp: Primitive
+log: Primitive
+floor: Primitive
+norm_pdf: Primitive
 sigmoid: Primitive
 where: Primitive
 
@@ -355,11 +395,21 @@ mod      = _row("mod", operator.mod, lambda y, a, b: 1, lambda y, a, b: -(a // b
 floordiv = _row("floordiv", operator.floordiv, lambda y, a, b: 0, lambda y, a, b: 0,
                 singular=lambda a, b: sin(math.pi * (a / b)), convention="slope 0 everywhere, also at the jumps",
                 text="%s // %s", latex=r"\left\lfloor \frac{%s}{%s} \right\rfloor", precedence=2)
+fmod      = _row("fmod", math.fmod, lambda y, a, b: 1, lambda y, a, b: -_whole_quotient(y, a, b),
+                 singular=lambda a, b: sin(math.pi * (a / b)), convention="at a jump, the slope of the piece returned")
+remainder = _row("remainder", math.remainder, lambda y, a, b: 1, lambda y, a, b: -_whole_quotient(y, a, b),
+                 singular=lambda a, b: cos(math.pi * (a / b)), convention="at a jump, the slope of the piece returned")
 
 # ---- pieces ----------------------------------------------------------------------------------------------------------
 where      = _row("where", lambda c, a, b: a if c else b,
                   lambda y, c, a, b: 0, lambda y, c, a, b: where(c, 1, 0), lambda y, c, a, b: where(c, 0, 1),
                   convention="nothing flows to the branch that was not taken, nor to the condition")
+floor      = _row("floor", floats.whole(math.floor), lambda y, a: 0, singular=lambda a: sin(math.pi * a),
+                  convention="slope 0 everywhere, also at the jumps", latex=r"\left\lfloor %s \right\rfloor")
+ceil       = _row("ceil", floats.whole(math.ceil), lambda y, a: 0, singular=lambda a: sin(math.pi * a),
+                  convention="slope 0 everywhere, also at the jumps", latex=r"\left\lceil %s \right\rceil")
+trunc      = _row("trunc", floats.whole(math.trunc), lambda y, a: 0, singular=lambda a: sin(math.pi * a),
+                  convention="slope 0 everywhere, also at the jumps")
 sign       = _row("sign", floats.sign, lambda y, a: 0, singular=lambda a: a,
                   convention="slope 0 everywhere; sign(0) = 0")
 abs_       = _row("abs", operator.abs, lambda y, a: sign(a), singular=lambda a: a, convention="slope 0 at 0",
@@ -411,6 +461,8 @@ atan  = _row("atan", math.atan, lambda y, a: 1 / (1 + a * a), latex=r"\arctan\le
 atan2 = _row("atan2", math.atan2,
              lambda y, a, b: _over_squares(b, a), lambda y, a, b: -_over_squares(a, b),
              singular=lambda a, b: a if b <= 0 else 1.0, convention="no slope at the origin: raises")
+degrees = _row("degrees", math.degrees, lambda y, a: 180 / math.pi)
+radians = _row("radians", math.radians, lambda y, a: math.pi / 180)
 sinh  = _row("sinh", math.sinh, lambda y, a: cosh(a), latex=r"\sinh\left(%s\right)")
 cosh  = _row("cosh", math.cosh, lambda y, a: sinh(a), latex=r"\cosh\left(%s\right)")
 tanh  = _row("tanh", math.tanh, Switched(lambda y, a: y * y < 0.9, lambda y, a: 1 - y * y, _tanh_far_out),
@@ -426,10 +478,25 @@ sigmoid  = _row("sigmoid", floats.sigmoid,
                 Switched(lambda y, a: y < 0.9, lambda y, a: y * (1 - y), lambda y, a: y * sigmoid(-a)),
                 latex=r"\sigma\left(%s\right)")
 softplus = _row("softplus", floats.softplus, lambda y, a: sigmoid(a))
+gamma    = _row("gamma", math.gamma, lambda y, a: y * digamma(a), domain=(POSITIVE,),
+                convention="also between the poles at 0, -1, -2, ...", latex=r"\Gamma\left(%s\right)")
+lgamma   = _row("lgamma", math.lgamma, lambda y, a: digamma(a), domain=(POSITIVE,),
+                convention="also between the poles at 0, -1, -2, ...: log(abs(gamma(x)))")
+digamma  = _row("digamma", floats.digamma, lambda y, a: polygamma_row(1)(a), domain=(POSITIVE,),
+                convention="also between the poles at 0, -1, -2, ...", latex=r"\psi\left(%s\right)")
+polygamma1, polygamma2, polygamma3 = map(polygamma_row, (1, 2, 3))
+erfinv   = _row("erfinv", floats.erfinv, lambda y, a: math.sqrt(math.pi) / 2 * exp(y * y), domain=(UNIT,),
+                latex=r"\operatorname{erf}^{-1}\left(%s\right)")
+norm_pdf = _row("norm_pdf", floats.norm_pdf, lambda y, a: -a * y, latex=r"\varphi\left(%s\right)")
+norm_cdf = _row("norm_cdf", floats.norm_cdf, lambda y, a: norm_pdf(a), latex=r"\Phi\left(%s\right)")
+norm_ppf = _row("norm_ppf", floats.norm_ppf, lambda y, a: 1 / norm_pdf(y), domain=((0.0, 1.0),),
+                latex=r"\Phi^{-1}\left(%s\right)")
 
 # ---- any number of arguments -----------------------------------------------------------------------------------------
 sum_      = _row("sum", floats.sum_, variadic=_each(lambda y, x: 1), gather=tuple, symmetric=True)
 dot       = _row("dot", floats.dot, variadic=_each(lambda y, w, x: x, lambda y, w, x: w), gather=_pair)
+fsum      = _row("fsum", lambda *xs: math.fsum(xs), variadic=_each(lambda y, x: 1), gather=tuple, symmetric=True)
+sumprod   = _row("sumprod", floats.sumprod, variadic=_each(lambda y, w, x: x, lambda y, w, x: w), gather=_pair)
 prod      = _row("prod", lambda *xs: math.prod(xs, start=1.0), variadic=_products_of_others, gather=tuple,
                   symmetric=True)
 logsumexp = _row("logsumexp", floats.logsumexp, variadic=_weights, gather=tuple, symmetric=True)
@@ -448,6 +515,10 @@ def _gap(best: float, xs: Sequence[float]) -> float:
     return gaps[1] if len(gaps) > 1 else 1.0
 
 
-def softmax(xs: Sequence[Any]) -> list[Any]:
+@overload
+def softmax(xs: Iterable[Number]) -> list[float]: ...  # type: ignore[overload-overlap]  # see Primitive.__call__
+@overload
+def softmax(xs: Iterable[Value | Number]) -> list[Value]: ...
+def softmax(xs: Any) -> list[Any]:
     """exp(x) / sum(exp(xs)) for each x: a composition, so that its derivatives follow from the rows it is made of."""
     return _weights(None, *xs)

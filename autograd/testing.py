@@ -36,9 +36,11 @@ from .primitives import (
     cbrt,
     div,
     floordiv,
+    fmod,
     hypot,
     mod,
     mul,
+    remainder,
     sin,
     tan,
     where,
@@ -55,9 +57,8 @@ LARGEST = 100.0  # of the operands of anything
 MARGIN = 1 / 128  # from the ends of a domain and from a primitive's singular set
 TINIEST = 2.0**-10  # smaller numbers are drawn as 0: their neighbours' spacing would be all there is to test
 
-KINKED = tuple(
-    TABLE[name] for name in ("abs", "relu", "leaky_relu", "max", "min", "sign", "copysign", "mod", "floordiv")
-)
+_KINKED = "abs relu leaky_relu max min sign copysign mod floordiv fmod remainder floor ceil trunc"
+KINKED = tuple(TABLE[name] for name in _KINKED.split())
 SMOOTH = tuple(row for name, row in TABLE.items() if name in BUILTIN and row not in KINKED)
 
 # Where the operands of a random call are kept, if not in the row's domain: away from poles, origins and (where) a
@@ -66,6 +67,8 @@ DOMAINS: dict[Primitive, tuple[Interval, ...]] = {
     div: (R, POSITIVE),
     mod: (R, POSITIVE),
     floordiv: (R, POSITIVE),
+    fmod: (R, POSITIVE),
+    remainder: (R, POSITIVE),
     atan2: (R, POSITIVE),
     cbrt: (POSITIVE,),
     hypot: (POSITIVE,),
@@ -78,7 +81,7 @@ DOMAINS: dict[Primitive, tuple[Interval, ...]] = {
 
 
 def numbers(low: float = -BOUND, high: float = BOUND) -> SearchStrategy[float]:
-    """Floats from ``low`` to ``high``: no nan, no subnormals, nothing between 0 and 2**-10 in size.
+    """Floats from ``low`` to ``high``: no nan, no subnormals, nothing between 0 and 2**-10 (of a small bound) in size.
 
     >>> from hypothesis import find
     >>> find(numbers(), lambda x: x > 1.5)
@@ -86,7 +89,8 @@ def numbers(low: float = -BOUND, high: float = BOUND) -> SearchStrategy[float]:
     """
     drawn = st.floats(low, high, allow_nan=False, allow_subnormal=False)
     if low <= 0.0 <= high:
-        return drawn.map(lambda x: x if abs(x) >= TINIEST else math.copysign(0.0, x))
+        tiniest = TINIEST * min(1.0, max(-low, high))
+        return drawn.map(lambda x: x if abs(x) >= tiniest else math.copysign(0.0, x))
     return drawn
 
 

@@ -13,7 +13,6 @@ itself, so that results, exceptions and messages are the same.
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
@@ -27,6 +26,7 @@ from cython import cast
 from . import primitives as rows
 from .errors import ERRORS, explained, refuse, unset
 from .primitives import ROWS, Primitive
+from .primitives import is_real as is_real
 
 if not cython.compiled:  # in C, all these come from value.pxd
     from math import isfinite
@@ -327,6 +327,9 @@ class Value:
     def softplus(self) -> Value: return _unary(SOFTPLUS, self)
     def relu(self) -> Value: return _unary(RELU, self)
     def sign(self) -> Value: return _unary(SIGN, self)
+    def floor(self) -> Value: return _apply(rows.floor, (self,))
+    def ceil(self) -> Value: return _apply(rows.ceil, (self,))
+    def trunc(self) -> Value: return _apply(rows.trunc, (self,))
     # fmt: on
 
     def leaky_relu(self, slope: Value | Number = 0.01) -> Value:
@@ -343,11 +346,11 @@ class Value:
 
     def degrees(self) -> Value:
         """This angle in radians as one in degrees."""
-        return _binary(MUL, self, 180.0 / math.pi)
+        return _apply(rows.degrees, (self,))
 
     def radians(self) -> Value:
         """This angle in degrees as one in radians."""
-        return _binary(MUL, self, math.pi / 180.0)
+        return _apply(rows.radians, (self,))
 
     def conjugate(self) -> Value:
         """The number itself, as it is real."""
@@ -368,10 +371,6 @@ def _number(x: Any) -> float | None:
     if type(x) is float:
         return x
     return float(x) if type(x) is int or is_real(x) else None
-
-
-def is_real(x: Any) -> bool:
-    return isinstance(x, Real) or (type(x).__module__ == "numpy" and type(x).__name__ in ("bool", "bool_"))
 
 
 def required(x: Any, what: str) -> float:

@@ -39,7 +39,8 @@ IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.iadd, "-": operator.isub, "*": operator.imul, "/": operator.itruediv, "**": operator.ipow,
 }  # fmt: skip
 UNARY = tuple(name for name, row in TABLE.items() if name in BUILTIN and row.arity == 1)
-MANY = ("sum", "prod", "logsumexp", "max", "min", "hypot")
+TWO = ("atan2", "pow", "leaky_relu", "mod", "floordiv", "fmod", "remainder", "copysign")
+MANY = ("sum", "fsum", "prod", "logsumexp", "max", "min", "hypot")
 METHODS = tuple(name for name in UNARY if hasattr(Value, name))
 
 
@@ -141,13 +142,13 @@ def _step(rng: random.Random, slots: int, wild: float) -> Step:
     if kind == "method":
         return ("method", rng.choice(METHODS), slot())
     if kind == "two":
-        return ("row", rng.choice(("atan2", "pow", "leaky_relu", "mod", "floordiv", "u_two")), recording(2))
+        return ("row", rng.choice((*TWO, "u_two")), recording(2))
     if kind == "many":
         n = rng.choice([0, 1, 2, 2, 3, 3, 4, 5, 8, 40])
         return ("many", rng.choice(MANY), some(n))
     if kind == "dot":
         n = rng.choice([0, 1, 2, 3, 5, 30])
-        return ("dot", some(n), some(n if rng.randint(0, 19) else n + 1))
+        return ("dot", some(n), some(n if rng.randint(0, 19) else n + 1), rng.choice(("dot", "dot", "sumprod")))
     if kind == "where":
         return ("row", "where", some(3))
     if kind == "user":
@@ -257,8 +258,8 @@ class Run:
         values = [self.operand(arg) for arg in args]
         return TABLE[name](*values) if name == "hypot" else TABLE[name](values)
 
-    def do_dot(self, ws: tuple[Step, ...], xs: tuple[Step, ...]) -> Any:
-        return am.dot([self.operand(w) for w in ws], [self.operand(x) for x in xs])
+    def do_dot(self, ws: tuple[Step, ...], xs: tuple[Step, ...], name: str = "dot") -> Any:
+        return TABLE[name]([self.operand(w) for w in ws], [self.operand(x) for x in xs])
 
     def do_quiet(self, how: str, i: int) -> Any:
         if how == "detach":

@@ -80,7 +80,7 @@ def test_every_row_at_awkward_points_to_the_third_order(engines: tuple[Engine, E
     elif row.arity == 2:
         points = [*itertools.product(AWKWARD[:14], repeat=2), *(tuple(rng.sample(AWKWARD, 2)) for _ in range(150))]
     else:
-        sizes = [row.arity] if row.arity is not None else [2, 4, 8] if name == "dot" else [1, 2, 3, 6]
+        sizes = [row.arity] if row.arity is not None else [2, 4, 8] if name in PAIRS else [1, 2, 3, 6]
         draws = [*AWKWARD, *(rng.gauss(0, 2) for _ in AWKWARD)]
         points = [tuple(rng.choices(draws, k=rng.choice(sizes))) for _ in range(150)]
     assert differences(engines, [_derived(name, xs) for xs in points]) == []
@@ -90,8 +90,8 @@ def _derived(name: str, xs: tuple[float, ...]) -> Program:
     """The row at a point, with its derivatives, theirs, and theirs; then backward, with a seed that is no 1."""
     n = len(xs)
     args = tuple(("slot", i) for i in range(n))
-    if name == "dot":
-        call: Any = ("dot", args[: n // 2], args[n // 2 :])
+    if name in PAIRS:
+        call: Any = ("dot", args[: n // 2], args[n // 2 :], name)
     elif TABLE[name].arity is not None:
         call = ("row", name, args)
     else:
@@ -529,6 +529,7 @@ KINDS = {
     "state with attributes that are not there": "Value(1.0).__setstate__((1.0, None, '', {'a': 1}))",
 }
 
+PAIRS = ("dot", "sumprod")
 PREAMBLE = """\
 import copy, math, pickle, autograd, autograd.sweeps, autograd.value, numpy as np
 from decimal import Decimal

@@ -29,6 +29,7 @@ from autograd.checking.flat import derivative
 from autograd.checking.rounding import rounding_bounds
 from autograd.primitives import TABLE
 from autograd.testing import KINKED, SMOOTH, RandomFunction, expressions, numbers, programs
+from tests.test_table import MPMATH
 
 functions = st.one_of(expressions(), programs())
 kinked = st.one_of(expressions(rows=(*SMOOTH, *KINKED * 3)), programs(rows=(*SMOOTH, *KINKED * 3)))
@@ -94,6 +95,14 @@ IN_MPMATH = on(mp) | {
     "erfc": mp.erfc,
     "abs": abs,
     "copysign": lambda a, b: abs(a) * mp.sign(b),
+    **{
+        name: MPMATH[name]
+        for name in (
+            *("floor", "ceil", "trunc", "fmod", "remainder", "degrees", "radians", "fsum", "sumprod"),
+            *("gamma", "lgamma", "digamma", "polygamma1", "polygamma2", "polygamma3"),
+            *("erfinv", "norm_pdf", "norm_cdf", "norm_ppf"),
+        )
+    },
     "sign": mp.sign,
     "relu": lambda x: max(x, 0 * x),
     "leaky_relu": lambda x, slope: x if x > 0 else slope * x,

@@ -77,6 +77,10 @@ PYTHON: dict[str, Callable[..., float]] = {
     "sign": lambda x: x if x == 0 or x != x else math.copysign(1.0, x),
     "abs": abs,
     "copysign": math.copysign,
+    "floor": lambda x: math.copysign(float(math.floor(x)), x),
+    "ceil": lambda x: math.copysign(float(math.ceil(x)), x),
+    "trunc": lambda x: math.copysign(float(math.trunc(x)), x),
+    "fsum": lambda *xs: math.fsum(xs),
     "relu": lambda x: x if x > 0 or x != x else 0.0,
     "leaky_relu": lambda x, slope: x if x > 0 or x != x else x * slope,
     "max": max,
@@ -90,10 +94,14 @@ PYTHON: dict[str, Callable[..., float]] = {
         for name in (
             *("exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "erf", "erfc", "atan2"),
             *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh"),
+            *("degrees", "radians", "fmod", "remainder", "gamma", "lgamma"),
         )
     },
 }
-OWN = {"sigmoid", "softplus", "logsumexp"}  # Python has no such function; mpmath is their oracle below
+OWN = {
+    *("sigmoid", "softplus", "logsumexp", "sumprod", "digamma", "polygamma1", "polygamma2", "polygamma3"),
+    *("erfinv", "norm_pdf", "norm_cdf", "norm_ppf"),
+}  # Python has no such function; mpmath is their oracle below
 
 SPECIAL = [
     0.0,
@@ -158,9 +166,10 @@ def test_methods_and_functions_do_the_same(row: Primitive, x: float) -> None:
     assert outcome(row, x) == wanted
     if row.name in ("neg", "pos", "abs"):
         assert outcome(getattr(operator, row.name), Value(x)) == wanted
-    else:
-        assert outcome(getattr(Value, row.name), Value(x)) == wanted
+    elif not row.name.startswith("polygamma"):
         assert outcome(getattr(am, row.name), Value(x)) == wanted
+        if hasattr(np, row.name) or hasattr(np, row.name.replace("a", "arc", 1)):
+            assert outcome(getattr(Value, row.name), Value(x)) == wanted
 
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -271,6 +280,15 @@ mp = mpmath.mp.clone()
 mp.dps = 40
 
 
+def mp_erfinv(y: Any) -> Any:
+    """By Newton's method, from a float's digits on: mpmath's own is slow far out."""
+    x = mp.mpf(float(mp.erfinv(mp.mpf(float(y)))))
+    with mp.workdps(mp.dps + 30):
+        for _ in range(4):
+            x -= (mp.erf(x) - y) * mp.sqrt(mp.pi) / 2 * mp.exp(x * x)
+    return x
+
+
 def mp_root(x: Any) -> Any:
     return mp.sign(x) * mp.cbrt(abs(x))
 
@@ -289,6 +307,23 @@ MPMATH: dict[str, Callable[..., Any]] = {
     "sign": mp.sign,
     "abs": abs,
     "copysign": lambda a, b: abs(a) * (mp.sign(b) or math.copysign(1.0, b)),
+    "floor": mp.floor,
+    "ceil": mp.ceil,
+    "trunc": lambda x: mp.floor(x) if x > 0 else mp.ceil(x),
+    "fmod": lambda a, b: a - b * (mp.floor(a / b) if a / b > 0 else mp.ceil(a / b)),
+    "remainder": lambda a, b: a - b * mp.nint(a / b),
+    "degrees": lambda x: x * 180 / mp.pi,
+    "radians": lambda x: x * mp.pi / 180,
+    "gamma": mp.gamma,
+    "lgamma": mp.loggamma,
+    "digamma": mp.digamma,
+    **{f"polygamma{n}": lambda x, n=n: mp.polygamma(n, x) for n in (1, 2, 3)},
+    "erfinv": mp_erfinv,
+    "norm_pdf": mp.npdf,
+    "norm_cdf": mp.ncdf,
+    "norm_ppf": lambda p: mp.sqrt(2) * mp_erfinv(2 * p - 1),
+    "fsum": lambda *xs: mp.fsum(xs),
+    "sumprod": lambda *xs: mp.fsum(map(operator.mul, xs[: len(xs) // 2], xs[len(xs) // 2 :])),
     "relu": lambda x: (x + abs(x)) / 2,
     "leaky_relu": lambda x, slope: (x + abs(x)) / 2 + slope * (x - abs(x)) / 2,
     "max": max,
@@ -502,11 +537,16 @@ def test_small_weights_and_what_is_left_beside_them(gap: float) -> None:
 @given(data=st.data())
 def test_own_functions_against_mpmath(name: str, data: st.DataObject) -> None:
     row = TABLE[name]
-    xs = [data.draw(st.floats(-1e4, 1e4)) for _ in range(row.arity or data.draw(st.integers(1, 4)))]
+    low, high = max(row.domain[0][0], -1e4), min(row.domain[0][1], 1e4)
+    drawn = st.floats(low, high, exclude_min=low > -1e4, exclude_max=high < 1e4)
+    xs = [data.draw(drawn) for _ in range(row.arity or data.draw(st.sampled_from([2, 4])))]
+    assume(name != "norm_ppf" or xs[0] >= 2.0**-1022)  # below, mpmath's starting point is nan
+    assume(name not in ("digamma", *(f"polygamma{n}" for n in (1, 2, 3))) or xs[0] > 1e-60)  # else too large
     with mp.workdps(60):
         true = float(MPMATH[name](*map(mp.mpf, xs)))
     scale = max(map(abs, xs)) if name == "logsumexp" else 0.0  # where log(sum) cancels the largest
-    assert row.fn(*xs) == pytest.approx(true, rel=1e-15, abs=1e-15 * scale + 1e-55)
+    within = 1e-14 if name == "digamma" else 2e-15
+    assert row.fn(*xs) == pytest.approx(true, rel=within, abs=1e-15 * scale + 1e-55)
 
 
 # ---- awkward points --------------------------------------------------------------------------------------------------
@@ -523,6 +563,29 @@ AWKWARD: list[tuple[Callable[..., Any], tuple[float, ...], Any, Any, str, str]] 
     (am.copysign, (0.0, -1.0), -0.0, (0.0, 0.0), "copysign", "slope 0 at 0, and everywhere by the sign's giver"),
     (am.copysign, (2.0, -0.0), -2.0, (-1.0, 0.0), "copysign", ""),
     (am.copysign, (-2.0, 0.0), 2.0, (-1.0, 0.0), "copysign", ""),
+    (am.floor, (2.0,), 2.0, (0.0,), "floor", "slope 0 everywhere, also at the jumps"),
+    (am.floor, (-0.0,), -0.0, (0.0,), "floor", ""),
+    (am.floor, (inf,), O, None, "floor", ""),
+    (am.ceil, (-0.5,), -0.0, (0.0,), "ceil", "slope 0 everywhere, also at the jumps"),
+    (am.trunc, (-2.0,), -2.0, (0.0,), "trunc", "slope 0 everywhere, also at the jumps"),
+    (am.fmod, (6.0, 3.0), 0.0, (1.0, -2.0), "fmod", "at a jump, the slope of the piece returned"),
+    (am.fmod, (-7.0, 3.0), -1.0, (1.0, 2.0), "fmod", ""),
+    (am.fmod, (1.0, 0.0), V, None, "fmod", ""),
+    (am.remainder, (4.5, 3.0), -1.5, (1.0, -2.0), "remainder", "at a jump, the slope of the piece returned"),
+    (am.remainder, (1.5, 3.0), 1.5, (1.0, 0.0), "remainder", ""),
+    (am.gamma, (-0.0,), V, None, "gamma", "also between the poles at 0, -1, -2"),
+    (am.gamma, (-2.0,), V, None, "gamma", ""),
+    (am.lgamma, (-1.0,), V, None, "lgamma", "also between the poles at 0, -1, -2"),
+    (am.digamma, (0.0,), V, None, "digamma", "also between the poles at 0, -1, -2"),
+    (TABLE["polygamma1"], (-3.0,), V, None, "polygamma1", "also between the poles at 0, -1, -2"),
+    (TABLE["polygamma2"], (0.0,), V, None, "polygamma2", "also between the poles at 0, -1, -2"),
+    (TABLE["polygamma3"], (-1.0,), V, None, "polygamma3", "also between the poles at 0, -1, -2"),
+    (am.digamma, (inf,), inf, (0.0,), "digamma", ""),
+    (am.erfinv, (1.0,), V, None, "erfinv", ""),
+    (am.norm_ppf, (0.0,), V, None, "norm_ppf", ""),
+    (am.norm_cdf, (-inf,), 0.0, (0.0,), "norm_cdf", ""),
+    (am.norm_cdf, (inf,), 1.0, (0.0,), "norm_cdf", ""),
+    (am.norm_pdf, (1e200,), 0.0, (-0.0,), "norm_pdf", ""),
     (am.relu, (0.0,), 0.0, (0.0,), "relu", "slope 0 at 0"),
     (am.relu, (-0.0,), 0.0, (0.0,), "relu", "slope 0 at 0"),
     (am.relu, (inf,), inf, (1.0,), "relu", ""),
@@ -709,6 +772,8 @@ PLACES: dict[str, tuple[float, ...]] = {
     "leaky_relu": (-1.5, 0.25),
     "floordiv": (7.0, 2.0),
     "mod": (7.5, 2.0),
+    "fmod": (7.5, 2.0),
+    "remainder": (8.5, 2.0),
     "atan2": (1.0, 2.0),
 }
 
@@ -716,6 +781,8 @@ PLACES: dict[str, tuple[float, ...]] = {
 def somewhere(row: Primitive) -> tuple[float, ...]:
     """A point at which no derivative of the row is 0 unless it always is."""
     n = row.arity or 4
+    if row.name.startswith("polygamma"):
+        return (1.5,)
     return PLACES.get(row.name, tuple(x + (row.domain == ((1.0, inf),)) for x in (0.6, 0.7, 0.75, 0.8)[:n]))
 
 

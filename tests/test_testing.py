@@ -56,6 +56,17 @@ def test_numbers_are_moderate(x: float, above: float, below: float) -> None:
     assert -2.0 <= below <= -0.5
 
 
+@given(numbers(0.0, 1e-4), numbers(-1e-200, 1e-200))
+def test_small_bounds_have_small_numbers(x: float, y: float) -> None:
+    assert x == 0.0 or 1e-4 * 2.0**-10 <= x <= 1e-4
+    assert y == 0.0 or 1e-200 * 2.0**-10 <= abs(y) <= 1e-200
+
+
+def test_small_bounds_have_other_numbers_than_0() -> None:
+    assert is_met(numbers(0.0, 1e-4), lambda x: 0.0 < x < 1e-4)
+    assert is_met(numbers(-1e-200, 1e-200), lambda x: -1e-200 < x < 0.0)
+
+
 def test_numbers_have_both_zeros_and_all_digits() -> None:
     assert is_met(numbers(), lambda x: x == 0.0 and math.copysign(1.0, x) > 0)
     assert is_met(numbers(), lambda x: x == 0.0 and math.copysign(1.0, x) < 0)

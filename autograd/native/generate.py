@@ -21,7 +21,7 @@ HEADER = Path(__file__).with_name("rules.h")
 # Functions on floats, by what the row has for fn: those of math that C has under the same name and to the same bit ...
 SAME_IN_C = {
     "exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "sin", "cos", "tan", "asin", "acos",
-    "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "copysign",
+    "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "copysign", "fmod", "remainder",
 }  # fmt: skip
 OPERATORS = {operator.add: "a + b", operator.sub: "a - b", operator.mul: "a * b", operator.truediv: "a / b",
              operator.neg: "-a", operator.pos: "a", operator.abs: "fabs(a)"}  # fmt: skip
@@ -30,6 +30,11 @@ COMPOSED = {
     "pow": "pow(a, b)",
     "mod": "rules_mod(a, b)",
     "floordiv": "rules_floordiv(a, b)",
+    "floor": "floor(a)",
+    "ceil": "ceil(a)",
+    "trunc": "trunc(a)",
+    "degrees": f"a * {180 / math.pi!r}",
+    "radians": f"a * {math.pi / 180!r}",
     "sign": "rules_sign(a)",
     "relu": "a <= 0 ? 0.0 : a",
     "leaky_relu": "a <= 0 ? b * a : a",
@@ -127,6 +132,8 @@ def function(row: Primitive, *parts: str) -> str:
         return f"rules_sigmoid({parts[0]})"
     if row.name == "sign":
         return f"rules_sign({parts[0]})"
+    if row.name == "floor":
+        return f"floor({parts[0]})"
     raise NoCodeError(row.name)
 
 

@@ -30,7 +30,7 @@ cdef inline void prefetch_older(Value node) noexcept:
 cdef inline void free(void *items) noexcept:
     PyMem_Free(items)
 
-cdef int LIST, KEEP, LIVE, SPARE
+cdef int LIST, KEEP, LIVE, SPARE, LARGE
 cdef long long NEVER
 cdef bint COMPILED
 

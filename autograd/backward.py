@@ -15,6 +15,7 @@ import cython
 from cython import NULL, cast, p_void
 
 from .errors import ERRORS, explained, unset
+from .native.choice import remind
 from .primitives import ROWS
 from .value import use_backward
 
@@ -42,6 +43,7 @@ LIST, KEEP = 1, 2  # what a sweep does with the nodes that it visits
 LIVE = 1  # the state of a node that a derivative came to, or, where they are asked for, that depends on an input
 SPARE = 1024 if COMPILED else 128  # ages that a sweep's ring takes in however few wait: it passes over the empty places
 NEVER = -(1 << 62)  # a birth before all others
+LARGE = 100_000  # nodes for whose sweep one waits, where it is interpreted
 MEANWHILE = "the graph was swept by another thread, or by a rule of its own, at the same time"
 
 
@@ -56,6 +58,8 @@ def backward(output: Value, grad: float) -> None:
         _restore(output, sweep)
         raise
     _keep(sweep.leaves)
+    if not COMPILED and output._birth - sweep.at >= LARGE:  # so many were born since the oldest result behind it
+        remind()
 
 
 def topological(*outputs: Value, stop: Iterable[Value] = ()) -> list[Value]:
@@ -81,6 +85,8 @@ def sweep_floats(nodes: list[Value], seeds: dict[Value, float], inputs: list[Val
 
     ``nodes`` is the topological order that stops at the inputs.  All that does not depend on an input is left alone.
     """
+    if not COMPILED and len(nodes) >= LARGE:
+        remind()
     wanted = set(inputs)
     sweep = Sweep(_youngest(seeds), wanted)
     known = sweep.known = sweep.leaves

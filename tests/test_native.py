@@ -356,6 +356,60 @@ def test_without_a_build_it_runs_interpreted_and_says_nothing(tmp_path: Path, mo
     assert (done.stdout, done.stderr) == ("False False Value(6.0)\n", "")
 
 
+LARGE = """
+import warnings
+from autograd import Value, grad
+def chain(x, n):
+    for _ in range(n): x = x * 1.0
+    return x
+chain(Value(1.0), 99_999).backward(); grad(lambda x: chain(x, 99_000))(1.0)
+print("small", end=" ")
+LARGE
+"""
+
+
+@pytest.mark.parametrize("large", ["chain(Value(1.0), 100_001).backward()", "grad(lambda x: chain(x, 100_001))(1.0)"])
+@pytest.mark.parametrize("mode", [None, "off"])
+def test_the_first_large_backward_says_once_that_it_could_be_compiled(
+    tmp_path: Path, mode: str | None, large: str
+) -> None:
+    folder = package(tmp_path, built=False)
+    code = LARGE.replace("LARGE", f"for _ in range(2): {large}")
+    done = run(folder, mode, f"import sys; sys.stderr = sys.stdout{code}")
+    if mode == "off":
+        assert done.stdout == "small "
+        return
+    line, *source = done.stdout.removeprefix("small ").splitlines()
+    assert line.startswith("<string>:")
+    assert line.endswith(
+        "RuntimeWarning: glassgrad runs interpreted, which is much slower: "
+        "it was not built; install again where a C compiler and Python.h are"
+    )
+    assert len(source) <= 1  # the line it is about
+
+
+def test_the_compiled_engine_has_nothing_to_say_of_a_large_backward(tmp_path: Path) -> None:
+    code = LARGE.replace("LARGE", "chain(Value(1.0), 100_001).backward()")
+    assert run(package(tmp_path, built=True), None, code, "-W", "error").stdout == "small "
+
+
+def test_a_checkout_beside_an_installed_compiled_engine_says_where_that_is(tmp_path: Path) -> None:
+    folder = package(tmp_path / "checkout", built=False)
+    other = package(tmp_path / "site", built=True)
+    code = f"import sys; sys.path.append({str(other)!r})\nfrom autograd.native.choice import why_interpreted; print(why_interpreted)"
+    done = run(folder, None, code, "-W", "error")
+    assert done.stdout == (
+        f"it was not built in {folder / 'autograd'}, only in {other / 'autograd'}; "
+        "run pip install -e . here, or run elsewhere\n"
+    )
+    done = run(
+        folder, None, f"import sys; sys.path.append({str(other)!r})\nimport autograd.__main__ as m; m.main(['demo'])"
+    )
+    assert f"it was not built in {folder / 'autograd'}, only in {other / 'autograd'}" in done.stdout
+    done = run(folder, "require", f"import sys; sys.path.append({str(other)!r}); import autograd")
+    assert f"cannot run: it was not built in {folder / 'autograd'}, only in" in done.stderr
+
+
 def test_require_without_a_build_is_an_import_error(tmp_path: Path) -> None:
     done = run(package(tmp_path, built=False), "require")
     assert done.returncode == 1

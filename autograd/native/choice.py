@@ -24,6 +24,7 @@ SOURCES = (
 )
 MARK = b"glassgrad sources "
 why_interpreted = ""  # empty where the compiled engine runs
+_unsaid = ""  # what ``remind`` has to say
 
 
 def fingerprint(package: Path = PACKAGE) -> bytes:
@@ -51,6 +52,9 @@ def obstacle(package: Path = PACKAGE) -> str:
     files = compiled_files(package)
     built = {file.name.partition(".")[0] for file in files}
     if not built:
+        other = _elsewhere(package)
+        if other is not None:
+            return f"it was not built in {package}, only in {other}; run pip install -e . here, or run elsewhere"
         return "it was not built; install again where a C compiler and Python.h are"
     for unit in UNITS:
         if unit not in built:
@@ -61,9 +65,29 @@ def obstacle(package: Path = PACKAGE) -> str:
     return ""
 
 
+def _elsewhere(package: Path) -> Path | None:
+    """Another installation that has a compiled engine: a checkout is often run beside the one that was built of it."""
+    for entry in sys.path:
+        other = Path(entry, "autograd")
+        if (other / "native" / "choice.py").exists() and compiled_files(other) and not other.samefile(package):
+            return other
+    return None
+
+
+def remind() -> None:
+    """Say why the engine runs interpreted, if nobody wished that; once, where a backward takes long."""
+    global _unsaid
+    if _unsaid:
+        message, _unsaid = _unsaid, ""
+        level, frame = 1, sys._getframe()
+        while frame.f_back is not None and Path(frame.f_code.co_filename).is_relative_to(PACKAGE):
+            level, frame = level + 1, frame.f_back
+        warnings.warn(f"glassgrad runs interpreted, which is much slower: {message}", RuntimeWarning, stacklevel=level)
+
+
 def engine() -> bool:
     """Import the engine as ``autograd.value`` and ``autograd.backward``; return whether it is the compiled one."""
-    global why_interpreted
+    global why_interpreted, _unsaid
     wish = os.environ.get("GLASSGRAD_NATIVE", "")
     if wish not in ("", "require", "off"):
         raise ImportError(f"GLASSGRAD_NATIVE is {wish!r}: it can be 'require' or 'off', or not be set")
@@ -74,8 +98,11 @@ def engine() -> bool:
         return True
     if wish == "require":
         raise ImportError(f"GLASSGRAD_NATIVE=require, but the compiled engine cannot run: {reason}")
-    if wish != "off" and compiled_files():
-        warnings.warn(f"glassgrad runs interpreted: {reason}", RuntimeWarning, stacklevel=3)
+    if wish != "off":
+        if compiled_files():
+            warnings.warn(f"glassgrad runs interpreted: {reason}", RuntimeWarning, stacklevel=3)
+        else:
+            _unsaid = reason
     why_interpreted = reason
     for unit in UNITS:
         _import_source(unit)

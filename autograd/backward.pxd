@@ -74,7 +74,7 @@ cdef class Sweep:
     cdef list births
 
 @cython.locals(sweep=Sweep)
-cpdef object backward(Value output, double grad)
+cpdef object backward(Value output, object grad)
 @cython.locals(p=double)
 cdef double _partial(Sweep sweep, Value node, Py_ssize_t by, list partials) except? -7.123e-307
 @cython.locals(n=Py_ssize_t)

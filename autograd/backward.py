@@ -47,11 +47,11 @@ LARGE = 100_000  # nodes for whose sweep one waits, where it is interpreted
 MEANWHILE = "the graph was swept by another thread, or by a rule of its own, at the same time"
 
 
-def backward(output: Value, grad: float) -> None:
+def backward(output: Value, grad: Any) -> None:
     """What ``Value.backward`` does."""
     _shape_of(output)
     sweep = Sweep(output._birth, ())
-    _reach(sweep, output, grad, True)
+    _reach(sweep, output, required(grad, "backward"), True)
     try:
         _visit_all(sweep, KEEP)
     except BaseException:

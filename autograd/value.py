@@ -102,14 +102,14 @@ class Value:
     )  # fmt: skip
 
     def __init__(self, data: Number, label: str = "") -> None:
-        if getattr(self, "op", None) is not None:
+        if self._code:
             raise TypeError(f"{self!r} is the result of {self.op} and cannot be made anew: make another Value")
         self._data = required(data, "Value")
         self._grad = self._xa = self._xb = 0.0
         self._graded = False
         self._a = self._b = NOTHING
         self._index = 0  # its place in the last list that was made of its graph
-        self._code = 0  # its row in the table; 0 for a leaf
+        self._code: int = 0  # its row in the table; 0 for a leaf
         self._shape = LEAF
         self._birth = born()
         self.label = label
@@ -197,7 +197,7 @@ class Value:
         does not change them.  Takes time linear in the number of operations, at any depth.  If a derivative does not
         exist (sqrt at 0), raises ZeroDivisionError, ValueError or OverflowError and leaves every ``.grad`` as it was.
         """
-        _backward(self, required(grad, "backward"))
+        _backward(self, grad)
 
     def detach(self) -> Value:
         """A leaf with the same data and label, and no history."""
@@ -406,7 +406,7 @@ def _apply(row: Primitive, args: tuple[Any, ...]) -> Value:
 
 
 def _unary(code: int, a: Value) -> Value:
-    if a._shape == UNSET:
+    if COMPILED and a._shape == UNSET:
         unset(a)
     y = compute1(code, a._data)
     if not isfinite(y):
@@ -417,7 +417,7 @@ def _unary(code: int, a: Value) -> Value:
 def _binary(code: int, a: Any, b: Any) -> Any:
     """The node of an operator, or NotImplemented if an operand is not a real number."""
     if type(a) is Value or isinstance(a, Value):
-        if cast(Value, a)._shape == UNSET:
+        if COMPILED and cast(Value, a)._shape == UNSET:
             unset(a)
         xa = cast(Value, a)._data
     else:
@@ -426,7 +426,7 @@ def _binary(code: int, a: Any, b: Any) -> Any:
             return NotImplemented
         a, xa = None, number
     if type(b) is Value or isinstance(b, Value):
-        if cast(Value, b)._shape == UNSET:
+        if COMPILED and cast(Value, b)._shape == UNSET:
             unset(b)
         xb = cast(Value, b)._data
     else:
@@ -449,7 +449,7 @@ def _many(row: Primitive, args: tuple[Any, ...]) -> Value:
     for i in range(n):
         arg = args[i]
         if type(arg) is Value or isinstance(arg, Value):
-            if cast(Value, arg)._shape == UNSET:
+            if COMPILED and cast(Value, arg)._shape == UNSET:
                 unset(arg)
             xs[i] = cast(Value, arg)._data
             pure = pure and type(arg) is Value
@@ -597,7 +597,7 @@ def made(row: Primitive, y: float, args: Iterable[Any], xs: Sequence[float], gra
 _backward: Any = NOTHING  # the sweep, which ``backward.py`` puts here when it is imported
 
 
-def use_backward(function: Callable[[Value, float], None]) -> None:
+def use_backward(function: Callable[[Value, Any], None]) -> None:
     """Have ``Value.backward`` call this function."""
     global _backward
     _backward = function

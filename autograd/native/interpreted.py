@@ -34,12 +34,16 @@ def doubles(numbers: Any) -> Any:
 
 
 def use_slabs(kind: Any, unset: Any) -> None:
-    """A field that is missing tells that ``__init__`` did not run: ``unset`` says so."""
+    """A node whose ``__init__`` did not run has the two fields that tell; ``unset`` says so if another is asked for."""
 
     def missing(node: Any, name: str) -> Any:
+        if name in told:
+            return told[name]
         if name in kind.__slots__:
             unset(node)
         return object.__getattribute__(node, name)  # raises once more what was raised
+
+    told = {"_code": 0, "_shape": 4}  # UNSET in value.py
 
     kind.__getattr__ = missing
 

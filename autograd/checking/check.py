@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..functional import float_of, name_of
-from ..primitives import Primitive
+from ..primitives import Primitive, Switched
 from ..structures import Structure, flatten, is_array
 from ..value import Value, is_real
 from .blame import explain
@@ -102,6 +102,8 @@ def _parameters(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
     skip = 0
     if isinstance(f, Primitive) and isinstance(f.partials, tuple) and f.gather is None:
         f, skip = f.partials[0], 1  # its first parameter is the output
+        while isinstance(f, Switched):
+            f = f.usual
     try:
         parameters = list(inspect.signature(f).parameters.values())[skip:]
     except (TypeError, ValueError):

@@ -49,6 +49,7 @@ def _tanh(z: complex) -> complex:
 def _counterparts() -> dict[Callable[..., float], Callable[..., complex]]:
     """The complex counterparts of functions on floats, some but for a constant."""
     found: dict[Callable[..., float], Callable[..., complex]] = {
+        math.tan: lambda z: cmath.sin(z) / cmath.cos(z),
         math.tanh: _tanh,
         math.expm1: cmath.exp,
         math.exp2: lambda z: cmath.exp(z * math.log(2)),
@@ -62,7 +63,7 @@ def _counterparts() -> dict[Callable[..., float], Callable[..., complex]]:
         operator.mul: operator.mul,
         operator.truediv: operator.truediv,
     }
-    for name in ("exp", "log", "log10", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh"):
+    for name in ("exp", "log", "log10", "sqrt", "sin", "cos", "asin", "acos", "atan", "sinh", "cosh"):
         found[getattr(math, name)] = getattr(cmath, name)
     for name in ("asinh", "acosh", "atanh"):
         found[getattr(math, name)] = getattr(cmath, name)
@@ -86,13 +87,13 @@ def complex_step(fn: Callable[..., float], point: tuple[float, ...], i: int) -> 
     if counterpart is None:
         return None
     size = abs(point[i])
-    for step in (1e-20 * min(1.0, size) if size else 1e-20, 1e-10 * size):
+    for step in (1e-40 * min(1.0, size) if size else 1e-40, 1e-20 * size, 1e-10 * size):
         args: list[complex] = [complex(x) for x in point]
         args[i] = complex(point[i], step)
         try:
             rise = counterpart(*args).imag
         except (ArithmeticError, ValueError):
             return None
-        if abs(rise) > 1e-290 and math.isfinite(rise / step):
+        if abs(rise) > 1e-290 and 1e-300 < abs(rise / step) < math.inf:
             return rise / step
     return None

@@ -65,11 +65,15 @@ def alone(row: Primitive, point: tuple[float, ...], moving: tuple[int, ...], ord
             known = complex_step(row.fn, point, moving[k])
             if known is not None and found.reverse is not None and found.forward is not None:
                 rounding = examined.rounding_of_rules(0, k)
-                judge(found, found.reverse, found.forward, Slope(known, 1e-12 * abs(known)), rounding)
+                judge(found, found.reverse, found.forward, Slope(known, 1e-9 * abs(known)), rounding)
         if found.verdict not in ("ok", "still", "one-sided", "kink", "jump"):
             by = moving[k // len(xs) ** (order - 1)]  # the rule whose derivative (of order - 1) the row is
             finite = math.isfinite(found.numeric) and found.left is None and found.right is None
-            wrong = found.verdict == "wrong" or (found.verdict == "not finite" and finite)
+            lost = found.reverse is None or not math.isfinite(found.reverse)
+            wrong = found.verdict == "wrong" or (found.verdict == "not finite" and lost and finite)
+            wrong = wrong and (
+                found.left is not None or found.right is not None or not at_kink(row, point, hidden=True)
+            )
             result.append(Culprit(row.name, by, point, order, found.reverse, found.numeric, found.error, wrong))
     return result
 
@@ -77,16 +81,19 @@ def alone(row: Primitive, point: tuple[float, ...], moving: tuple[int, ...], ord
 def explain(report: GradientReport, rows: list[GradientRow], f: Flat, xs: list[float], order: int) -> None:
     """Settle the rows that are not plainly ok, by checking the primitives on their own, and say why they are not."""
     culprits, unconfirmed, count = audit(f, xs, order)
-    kinks = at_kinks(f, xs)
+    kinks, hidden = at_kinks(f, xs), at_kinks(f, xs, hidden=True)
     for row in rows:
         if row.verdict == "wrong" and row.left is not None and kinks and not culprits:
             # where two kinks meet, the sum of their conventions need not be between the slopes
             row.verdict = "kink"
             row.note += ", ours is neither"
+        elif row.verdict == "wrong" and hidden and not culprits:
+            row.verdict = "inconclusive"
+            row.note = f"a kink or jump is nearer than rounding: {hidden[0]}"
         elif row.verdict in ("kink", "jump") and culprits:
             row.verdict, row.note = "unconfirmed", f"{row.verdict}, {row.note}, but a rule is wrong"
         elif row.verdict == "still":
-            row.verdict = "unconfirmed" if culprits else "ok" if not unconfirmed else "inconclusive"
+            row.verdict = "unconfirmed" if culprits else "ok"
             row.note = "the function does not move" + (", but a rule is wrong" if culprits else "")
         elif row.verdict == "inconclusive":
             row.note = "finite differences are too rough"
@@ -114,14 +121,28 @@ def explain(report: GradientReport, rows: list[GradientRow], f: Flat, xs: list[f
         report.remarks.append(f"{right}: {reason}")
 
 
-def at_kinks(f: Flat, xs: list[float]) -> list[str]:
+def at_kinks(f: Flat, xs: list[float], hidden: bool = False) -> list[str]:
+    """The calls of primitives at their kinks and jumps, or at ``hidden`` ones."""
     found: dict[str, None] = {}
     for node in rounding_bounds(f, xs)[2]:
-        row, point = node.op, numbers_of(node)
-        if row is not None and row.singular is not None:
-            try:
-                if abs(row.singular(*point)) < 1e-9:
-                    found[f"{row}({', '.join(map(repr, point))})"] = None
-            except ERRORS:
-                continue
+        if node.op is not None and at_kink(node.op, numbers_of(node), hidden):
+            found[f"{node.op}({', '.join(map(repr, numbers_of(node)))})"] = None
     return list(found)
+
+
+def at_kink(row: Primitive, point: tuple[float, ...], hidden: bool) -> bool:
+    """Whether the row's ``singular`` is 0 there; ``hidden``: it is not, but may be if the operands are rounded."""
+    if row.singular is None:
+        return False
+    try:
+        at = row.singular(*point)
+        if not hidden or abs(at) < 1e-9:
+            return abs(at) < 1e-9 and not hidden
+        for i, x in enumerate(point):
+            for k in range(14):
+                other = x + (-2.0) ** (k // 2) * (1 if k % 2 else -1) * math.ulp(x)
+                if abs(row.singular(*point[:i], other, *point[i + 1 :]) - at) >= abs(at):
+                    return True
+    except ERRORS:
+        pass
+    return False

@@ -28,7 +28,8 @@ FINE = 1e-10  # the relative error of which smaller steps are not tried
 FIRST = 0.0418  # the size of the first window, relative to x, 1 or f / f'
 GRID = 8.0  # the ratio of the sizes of windows: so few that several outputs share their samples
 SCOUTS = 9  # at most, on either side
-SMALLEST = 2.0**-200  # the smallest step at x = 0, where floats have no spacing
+SMALLEST = 2.0**-200  # the smallest step at x = 0, where floats have no spacing; and, if nothing hides them,
+DEEPER = (2.0**-400, 2.0**-700, 2.0**-960)
 
 EVALUATIONS = 60  # of f along a line for one output, at most; about 30 for a smooth one
 
@@ -131,7 +132,12 @@ class Differences:
         while self.steps[-1] > bottom:
             jitter = 0.7 + 0.5 * (len(self.steps) * GOLDEN % 1)
             self.steps.append(max(self.start / 3 * jitter * ratio ** -len(self.steps), spacing))
-        self.close = not x or self.steps[-1] < x / 4  # or x is so small that floats are sparse around it
+        if ratio > 1e6:  # where x is tiny, f may change over distances as small
+            near = (part * x for part in (0.37, 3e-4, 1e-7, 3e-11))
+            self.steps = sorted({*self.steps, *(h for h in near if bottom < h < self.start)}, reverse=True)
+        if not x and bottom <= 8 * SMALLEST:
+            self.steps += DEEPER
+        self.close = not x or self.steps[-1] < x / 4  # or floats are sparse around x
         self.scouts = {side: [self.sample(side * step) for step in self.steps] for side in (-1, 1)}
         self.sides = [side for side in (-1, 1) if self.scouts[side][-1] is not None]
 
@@ -204,15 +210,15 @@ class Differences:
             reach = self.on_grid(reach)
             if not low < reach < high or reach > self.line.unit:
                 break
-        if best is None and unheld:
+        if best is None and unheld and self.opaque:
             return min((self.rough(window, sides) for window in unheld), key=lambda window: window.error)
         return best
 
     def prefers(self, now: Window, best: Window) -> bool:
         """Whether a later window is better; if they contradict each other, the smaller one is, if it resolves at all,
-        as the larger one is blind to what is finer.  To stand still is no contradiction: a stair does between steps."""
-        if now.contradicts(best) and now.scale:
-            return now.reach < best.reach and now.resolves(1e-2)
+        as the larger one is blind to what is finer.  But a black box may stand still where rounding makes stairs."""
+        if now.contradicts(best) and (now.scale or not self.opaque):
+            return now.reach < best.reach and now.error < 1e-2 * abs(now.slope - best.slope)
         return now.error < best.error
 
     def near(self, window: Window, sides: Sequence[int]) -> list[Sample]:
@@ -285,10 +291,15 @@ class Differences:
 
     def slope(self) -> Slope:
         """What the samples tell."""
-        if not self.sides:
+        unseen = [s for s in (-1, 1) if s not in self.sides and self.sample(s * self.line.spacing) is not None]
+        if unseen or not self.sides:  # f ends nearby, and changes over distances that rounding hides
+            return Slope()
+        if 0 < abs(self.line.x) < 1e6 * self.line.spacing:  # a subnormal number
             return Slope()
         one = "" if len(self.sides) == 2 else "one-sided"
         if any(map(self.jumps, self.sides)):
+            if self.guide * self.steps[-1] > max(abs(self.last(side, 1)[0].rise) for side in self.sides):
+                return Slope()  # as steep as this, it need not be a jump
             return self.apart({s: self.piece(s) if self.jumps(s) else self.search([s]) for s in self.sides}, "jump")
         infinite = {side: self.infinite(side) for side in self.sides}
         if any(infinite.values()):
@@ -298,25 +309,23 @@ class Differences:
             return Slope(math.inf, 0.0, 0.0, 0.0, "kink", values.get(-1), values.get(1))
         kinked = not one and self.kinked()
         whole = None if kinked else self.search(self.sides)
+        spacing = self.line.spacing
+        if whole and whole.reach < 1e4 * spacing and self.guide * spacing > whole.scale * whole.reach:
+            return Slope()  # between two floats f would rise by more than it does in all: it may turn many times
         if whole is not None and whole.resolves(1e-5):
             return Slope(whole.slope, whole.error, whole.scale, whole.reach, one)
         rounding = whole is not None and whole.fit.noise <= 2 * self.noise
         left, right = (None, None) if one or rounding else (self.search([-1]), self.search([1]))
-        if left is not None and right is not None and left.resolves(1e-3) and right.resolves(1e-3):
+        if left is not None and right is not None:
             gap, spread = abs(left.slope - right.slope), left.error + right.error
             if gap > 1e3 * spread and (whole is None or whole.error > gap / 50):
                 return self.apart({-1: left, 1: right}, "kink")
         if kinked:
             whole = self.search(self.sides)
-        limit, apart = self.limit(), self.apart_at_least()
-        if whole is None or limit.error < whole.error + apart:
-            return replace(limit, kind=one)
-        return Slope(whole.slope, whole.error + apart, max(whole.scale, limit.scale), whole.reach, one)
-
-    def apart_at_least(self) -> float:
-        """The least difference between the quotients of both sides at one step: at a kink, that of its slopes."""
-        pairs = zip(self.scouts[-1], self.scouts[1], strict=True)
-        return min((abs(a.quotient - b.quotient) for a, b in pairs if a and b), default=0.0)
+        limit = self.limit()
+        if whole is not None and whole.error < limit.error and (whole.resolves(1e-4) or rounding):
+            return Slope(whole.slope, whole.error, whole.scale, whole.reach, one)
+        return replace(limit, kind=one)
 
     def kinked(self) -> bool:
         """Whether the quotients settle on either side, but not to the same slope."""
@@ -351,7 +360,9 @@ class Differences:
         samples = self.last(side, 5)
         grow = all(abs(b.quotient) > 1.5 * abs(a.quotient) for a, b in itertools.pairwise(samples))
         vanish = all(abs(b.rise) < 0.9 * abs(a.rise) for a, b in itertools.pairwise(samples))
-        if self.close and samples and grow and vanish and abs(samples[-1].rise) > 1e3 * self.noise:
+        if not self.close or not samples or abs(samples[-1].quotient) < 10 * self.guide:
+            return 0.0
+        if grow and vanish and abs(samples[-1].rise) > 1e3 * self.noise:
             return math.copysign(math.inf, samples[-1].quotient)
         return 0.0
 
@@ -387,14 +398,15 @@ class Differences:
         return True
 
     def limit(self) -> Slope:
-        """The quotient at the smallest steps, and how much it changed there: for want of better."""
-        pairs = [[s.quotient for s in samples if s] for samples in zip(*self.scouts.values(), strict=True)]
-        scale = max((abs(q) for quotients in pairs for q in quotients), default=0.0)
-        last = [q for q in pairs[-3:] if len(q) == len(self.sides)]
-        if len(last) < 3:
+        """For want of better the quotient at the smallest steps, if rises vanish there, and how much it changed."""
+        pairs = [[s for s in samples if s] for samples in zip(*self.scouts.values(), strict=True)]
+        scale = max((abs(s.quotient) for samples in pairs for s in samples), default=0.0)
+        last = [samples for samples in pairs[-3:] if len(samples) == len(self.sides)]
+        sizes = [max(abs(s.rise) for s in samples) for samples in last]
+        if len(last) < 3 or not all(4 * small <= large for large, small in itertools.pairwise(sizes)):
             return Slope(scale=scale)
-        found = [q for quotients in last for q in quotients]
-        value = sum(last[-1]) / len(last[-1])
+        found = [s.quotient for samples in last for s in samples]
+        value = sum(s.quotient for s in last[-1]) / len(last[-1])
         return Slope(value, 2 * (max(found) - min(found)) + 1e-2 * abs(value) + self.noise / self.steps[-1], scale)
 
 

@@ -37,8 +37,9 @@ class Examined:
             runs += [plain(xs) for _ in range(8)]
         self.ys = runs[0]
         noise = [e + max(ys) - min(ys) for e, *ys in zip(bounds, *runs, strict=True)]
-        self.noise = [e if math.isfinite(e) else 0.0 for e in noise]
-        self.opaque = self.random or any(is_opaque(node.op) for node in self.nodes)
+        known = all(map(math.isfinite, noise))
+        self.noise = [e if math.isfinite(e) else EPSILON * abs(y) for e, y in zip(noise, self.ys, strict=True)]
+        self.opaque = self.random or not known or any(is_opaque(node.op) for node in self.nodes)
         values, pullback = vjp(f, xs)
         self.values = [float_of(y) for y in values]
         m = len(self.values)
@@ -133,7 +134,7 @@ def judge(row: GradientRow, reverse: float, forward: float, slope: Slope, roundi
         sides = [(slope.left, "below"), (slope.right, "above")]
         row.note = ", ".join(f"slope {end:.6g} {side}" for end, side in sides if end is not None)
         within = min(ends) - row.tolerance <= reverse <= max(ends) + row.tolerance
-        row.verdict = slope.kind if within else "wrong"
+        row.verdict = slope.kind if within else "wrong" if len(ends) == 2 else "inconclusive"
     elif math.isinf(slope.value):
         row.verdict, row.note = "wrong", "the slope is infinite"
     elif abs(reverse - slope.value) > row.tolerance:

@@ -81,7 +81,7 @@ def fit(nodes: Sequence[float], samples: Sequence[float], least: float = 0.0) ->
     ``nodes`` lie within -1 and 1; ``least`` is a lower bound of the noise.  The error is twice the standard deviation
     that noise gives the slope, and all that the coefficients left out would add to it.
     """
-    largest = max(map(abs, samples))
+    largest = max(least, *map(abs, samples))
     unit = 2.0 ** min(math.frexp(largest)[1], 1000) if largest else 1.0  # or squares would overflow, or vanish
     samples, least = [sample / unit for sample in samples], least / unit
     found, by_slope = basis(tuple(nodes)), slopes(tuple(nodes))

@@ -22,8 +22,10 @@ from .fits import fit
 from .flat import Flat
 
 EPSILON = sys.float_info.epsilon
+SPACING = math.ulp(0.0)
 EXACT = (pos, neg, abs_, max_, min_, where, relu, sign)  # these do not round
-TRUSTED = frozenset(TABLE[name].fn for name in BUILTIN) | {f for f in vars(math).values() if callable(f)}
+# prod is not among them: the product of some of its factors may underflow
+TRUSTED = frozenset(TABLE[name].fn for name in BUILTIN - {"prod"}) | {f for f in vars(math).values() if callable(f)}
 NODES = tuple(math.sqrt(v) for v in (0.031, 0.17, 0.44, 0.97))
 
 
@@ -48,11 +50,12 @@ def rounding_bounds(f: Flat, xs: list[float], wide: bool = False) -> tuple[list[
                             boxes[node] = noise_inside(node, dict(partials), wide)
                         error += size[node] * boxes[node]
                     elif node.op not in EXACT:
-                        error += size[node] * abs(node.data) * EPSILON
+                        error += size[node] * max(abs(node.data) * EPSILON, SPACING)
                     for arg, partial in partials:
                         size[arg] = size.get(arg, 0.0) + size[node] * abs(partial)
         except ERRORS:
             alive |= active  # the row will say so; any operation may be the cause
+            error = math.inf
         errors.append(error)
         sizes.append([size.get(node, 0.0) for node in run.inputs])
     nodes = [node for node in run.order if node in alive and node not in inputs and node.op not in (None, CONSTANT)]
@@ -68,7 +71,7 @@ def noise_inside(node: Value, partials: dict[Value, Any], wide: bool) -> float:
     """The rounding error of a black box: by its arguments that are Values, the largest."""
     row, point, y = node.op, numbers_of(node), node.data
     assert row is not None
-    found = EPSILON * abs(y)
+    found = max(EPSILON * abs(y), SPACING)
     for i, arg in enumerate(node.args):
         if isinstance(arg, Value):
 

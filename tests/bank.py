@@ -16,7 +16,7 @@ from typing import Any
 import mpmath
 
 mp = mpmath.mp.clone()
-mp.dps = 420
+mp.dps = 400
 
 
 @dataclass(frozen=True)

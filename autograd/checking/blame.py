@@ -139,7 +139,7 @@ def at_kink(row: Primitive, point: tuple[float, ...], hidden: bool) -> bool:
         if not hidden or abs(at) < 1e-9:
             return abs(at) < 1e-9 and not hidden
         for i, x in enumerate(point):
-            for k in range(14):
+            for k in range(22):
                 other = x + (-2.0) ** (k // 2) * (1 if k % 2 else -1) * math.ulp(x)
                 if abs(row.singular(*point[:i], other, *point[i + 1 :]) - at) >= abs(at):
                     return True

@@ -386,7 +386,9 @@ class Differences:
         """Whether f is smooth beyond these steps, until it bends on all sides: what seems a slope may be the tread of a
         stair that rounding in a black box has made, which breaks off before."""
         bent = set[int]()
-        while reach < WIDEST * self.line.unit and len(bent) < len(self.sides):
+        for _ in range(16):
+            if reach >= WIDEST * self.line.unit or len(bent) == len(self.sides):
+                break
             reach *= 2.5
             ends = {side: self.window(reach, [side], self.noise) for side in self.sides}
             smooth = {s: end for s, end in ends.items() if end and end.fit.noise <= 0.02 * end.scale * end.reach}

@@ -247,22 +247,19 @@ class Differences:
     def settled(self, sides: Sequence[int]) -> list[float]:
         """The scouts' steps from the first on after which the quotients of no side change, but for noise."""
         there = self.inside(sides)
-        first = len(there)
+        count = len(there)
         largest = max((abs(s.quotient) for side in sides for s in self.scouts[side] if s is not None), default=0.0)
         for side in sides:
-            scouts = [s for s in self.scouts[side] if s is not None][len(self.scouts[side]) - len(self.steps) :]
-            scouts = scouts[-len(there) :]
-            k = len(scouts) - 1
-            low, high = -math.inf, math.inf
-            while k >= 0:
-                quotient, noise = scouts[k].quotient, 8 * self.noise / abs(scouts[k].step)
-                room = noise + max(0.1 * abs(quotient), 1e-3 * largest)
-                if not low <= quotient + room or not high >= quotient - room:
+            low, high, same = -math.inf, math.inf, 0
+            for sample in reversed(self.scouts[side][len(self.steps) - len(there) :]):
+                assert sample is not None
+                room = 8 * self.noise / abs(sample.step) + max(0.1 * abs(sample.quotient), 1e-3 * largest)
+                low, high = max(low, sample.quotient - room), min(high, sample.quotient + room)
+                if low > high:
                     break
-                low, high = max(low, quotient - room), min(high, quotient + room)
-                k -= 1
-            first = min(first, len(scouts) - 1 - k)
-        return there[len(there) - first :] if first >= 2 else []
+                same += 1
+            count = min(count, same)
+        return there[len(there) - count :] if count >= 2 else []
 
     def tread(self, width: float) -> float:
         """Where a black box stands still within this width: the slope of the stair of which that may be a tread."""

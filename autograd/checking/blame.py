@@ -143,6 +143,6 @@ def at_kink(row: Primitive, point: tuple[float, ...], hidden: bool) -> bool:
                 other = x + (-2.0) ** (k // 2) * (1 if k % 2 else -1) * math.ulp(x)
                 if abs(row.singular(*point[:i], other, *point[i + 1 :]) - at) >= abs(at):
                     return True
-    except ERRORS:
-        pass
+    except ERRORS:  # too large a number to tell
+        return hidden
     return False

@@ -34,7 +34,8 @@ class recording:  # noqa: N801  # in use it reads like a function
             entry = entry.before
         if entry is None:
             return  # it was entered in another context, which ended with it
-        entry.left = entry is not top  # what was entered within it, by a generator or its caller, goes on
+        entry.left = entry is not top or entry.frame is not None  # what was entered within it goes on
+        entry.frame = None  # copies of this context must not keep alive what the generator worked on
         if entry is top:
             top = entry.before
             while top is not None and top.left:

@@ -297,7 +297,7 @@ class Value:
         for name, value in attributes.items():  # of a subclass
             setattr(self, name, value)
 
-    # ---- a method for each row of one argument, documented below from the table --------------------------------------
+    # ---- a method for each row of one argument that programs often call, documented below from the table -------------
 
     # fmt: off
     def exp(self) -> Value: return _unary(EXP, self)
@@ -608,4 +608,4 @@ use_calls(Primitive)
 for _name in Value.__dict__:
     _row = rows.TABLE.get({"arctan2": "atan2", "fabs": "abs"}.get(_name, _name))
     if _row is not None:
-        document(Value, _name, f"``autograd.math.{_row}`` of this number. {_row.convention}".strip())
+        document(Value, _name, f"``autograd.math.{_row}`` of this number{_row.convention and '; '}{_row.convention}.")

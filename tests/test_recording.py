@@ -175,6 +175,23 @@ def test_a_generator_that_is_dropped_inside_lets_go() -> None:
     assert seen[0]() is None
 
 
+def test_a_copy_of_the_context_keeps_no_generator_alive() -> None:
+    class Thing:
+        pass
+
+    def work() -> Iterator[contextvars.Context]:
+        thing = Thing()
+        seen.append(weakref.ref(thing))
+        with no_grad():
+            yield contextvars.copy_context()
+
+    seen: list[Any] = []
+    (context,) = work()
+    gc.collect()
+    assert seen[0]() is None
+    assert context.run(on)
+
+
 def test_a_generator_reaches_into_what_it_calls_and_delegates_to() -> None:
     def inner() -> Iterator[bool]:
         yield on()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import inspect
 import math
 import pickle
 import threading
@@ -14,6 +15,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import autograd
 from autograd import Value, gradients
 from autograd import math as am
 
@@ -440,6 +442,20 @@ def test_weak_references() -> None:
     assert reference() is x
     del x
     assert reference() is None
+
+
+def test_methods_are_documented_from_the_table() -> None:
+    assert Value.relu.__doc__ == "``autograd.math.relu`` of this number; slope 0 at 0."
+    assert Value.tanh.__doc__ == "``autograd.math.tanh`` of this number."
+    for name in dir(Value):
+        if not name.startswith("_"):
+            assert inspect.getdoc(getattr(Value, name)), name
+
+
+def test_the_package_lists_what_it_imports_later() -> None:
+    assert set(autograd.__all__) <= set(dir(autograd))
+    for name in dir(autograd):
+        assert getattr(autograd, name) is not NotImplemented
 
 
 # ---- detach ----------------------------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def zeta(s: int, x: float) -> float:
 @functools.cache
 def series_at_root() -> list[float]:
     """The coefficients of digamma's power series about its root."""
-    return [(1.0 if k % 2 else -1.0) * zeta(k + 1, ROOT) for k in range(1, 25)]
+    return [(1.0 if k % 2 else -1.0) * zeta(k + 1, ROOT) for k in range(1, 34)]
 
 
 def digamma(x: float) -> float:
@@ -104,18 +104,18 @@ def digamma(x: float) -> float:
         if x == math.floor(x):
             raise ValueError("digamma has poles at 0, -1, -2, ...")
         return digamma(1 - x) - math.pi / math.tan(math.pi * (x - round(x)))  # DLMF 5.5.4
-    if abs(x - ROOT) < 0.2:
+    if abs(x - ROOT) < 0.4:
         d = (x - ROOT) - REST_OF_ROOT
         total = 0.0
         for c in reversed(series_at_root()):
             total = total * d + c
         return d * total
-    shift = 0.0
+    terms = []
     while x < 10:
-        shift += 1 / x
+        terms.append(-1 / x)
         x += 1
-    rest = math.fsum(b / (2 * k) * x ** (-2 * k) for k, b in enumerate(BERNOULLI, 1))  # DLMF 5.11.2
-    return math.log(x) - 0.5 / x - rest - shift
+    terms += [-b / (2 * k) * x ** (-2 * k) for k, b in enumerate(BERNOULLI, 1)]  # DLMF 5.11.2
+    return math.log(x) + math.fsum([-0.5 / x, *terms])
 
 
 def polygamma(n: int, x: float) -> float:

@@ -14,7 +14,6 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import mpmath
 import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
@@ -29,15 +28,11 @@ from autograd.checking.flat import derivative
 from autograd.checking.rounding import rounding_bounds
 from autograd.primitives import TABLE
 from autograd.testing import KINKED, SMOOTH, RandomFunction, expressions, numbers, programs
-from tests.test_table import MPMATH
+from tests.test_table import MPMATH, mp
 
 functions = st.one_of(expressions(), programs())
 kinked = st.one_of(expressions(rows=(*SMOOTH, *KINKED * 3)), programs(rows=(*SMOOTH, *KINKED * 3)))
 pairs = st.tuples(numbers(), numbers())
-
-mp = mpmath.mp.clone()
-mp.dps = 40
-
 
 # ---- an evaluator that knows nothing of the engine -------------------------------------------------------------------
 

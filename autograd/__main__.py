@@ -19,6 +19,7 @@ from unicodedata import normalize
 
 from . import __version__
 from .expression import FUNCTIONS, Expression, ExpressionError, parse
+from .primitives import BUILTIN, TABLE, lookup
 from .terminal import Parser, UsageError, complain, run
 from .value import Value
 
@@ -33,6 +34,7 @@ examples:
   {PROG} grad "tanh(a*b + c)" a=2 b=-3 c=10
   {PROG} check "where(x > 0, x**2, 0)" x=0.5 --order 2
   {PROG} draw "log(x)*y + sin(y)" x=2 y=5 -o graph.svg
+  {PROG} rules tanh
   {PROG} demo
 
 exit codes: 0 all is well; 1 a check or a computation failed, or a file could not be written;
@@ -96,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     draw.add_argument("--limit", type=_natural, metavar="N", default=2000, help="refuse more nodes (default: 2000)")
     demo = command("demo", "Work a printed example: a 2-2-2 network, number by number", of_expression=False)
     demo.add_argument("-o", "--output", metavar="FILE", default="demo.svg", help="the drawing (default: demo.svg)")
+    rules = command("rules", "Print the derivatives, domain and convention of one function or all", of_expression=False)
+    rules.add_argument("name", metavar="NAME", nargs="?", help="a function's name, such as tanh (default: all)")
     for sub in (grad, check, demo):
         sub.add_argument("--json", action="store_true", help="print one JSON object; a number not finite is a string")
     return parser
@@ -118,10 +122,12 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     # an option may stand between the assignments; argparse reads those after it as unknown
     args, rest = _parser().parse_known_args(shielded)
     for arg in rest:
-        if arg.startswith("-") or args.command == "demo":
+        if arg.startswith("-") or args.command in ("demo", "rules"):
             arg = arg.removeprefix(_SHIELD)
             raise UsageError(f"unknown argument {arg!r} (see {PROG} {args.command} --help)")
-    if args.command != "demo":
+    if args.command == "rules" and args.name is not None:
+        args.name = args.name.removeprefix(_SHIELD)
+    elif "expression" in args:
         args.expression = args.expression.removeprefix(_SHIELD)
         args.assignments = [arg.removeprefix(_SHIELD) for arg in [*args.assignments, *rest]]
     if "output" in args:
@@ -299,7 +305,26 @@ def _print_demo(result: dict[str, Any]) -> None:
         print(fill(remark, 96, subsequent_indent="  "))
 
 
-COMMANDS = {"grad": _grad, "check": _check, "draw": _draw, "demo": _demo}
+def _rules(args: argparse.Namespace) -> int:
+    from difflib import get_close_matches
+
+    from .formulas import described
+
+    known = {name: row for name, row in TABLE.items() if name in BUILTIN}
+    if args.name is None:
+        print("\n\n".join(map(described, known.values())))
+        return 0
+    try:
+        row = lookup(args.name)
+    except KeyError:
+        close = get_close_matches(args.name, known, 3)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"{PROG} rules prints all"
+        raise UsageError(f"no function named {args.name!r}: {hint}") from None
+    print(described(row))
+    return 0
+
+
+COMMANDS = {"grad": _grad, "check": _check, "draw": _draw, "demo": _demo, "rules": _rules}
 
 
 def _recorded(function: Expression, point: dict[str, float]) -> tuple[Value, list[Value]]:

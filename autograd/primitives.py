@@ -14,239 +14,38 @@ Three conventions make the rules total:
 
 from __future__ import annotations
 
-import inspect
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from functools import cache
-from numbers import Real
 from typing import TYPE_CHECKING, Any, overload
 
 from . import floats
+from .rows import BUILTIN as BUILTIN
+from .rows import CONSTANT as CONSTANT
+from .rows import NUMBERED, Rule
+from .rows import POSITIVE as POSITIVE
+from .rows import ROWS as ROWS
+from .rows import TABLE as TABLE
+from .rows import UNIT as UNIT
+from .rows import Elementwise as Elementwise
+from .rows import Interval as Interval
+from .rows import Primitive as Primitive
+from .rows import R as R
+from .rows import Switched as Switched
+from .rows import is_real as is_real
+from .rows import lookup as lookup
+from .rows import primitive as primitive
 
 if TYPE_CHECKING:
     from .value import Number, Value
 
-Rule = Callable[..., Any]
-Interval = tuple[float, float]
-
-R: Interval = (-math.inf, math.inf)
-POSITIVE: Interval = (0.0, math.inf)
-UNIT: Interval = (-1.0, 1.0)
-
-TABLE: dict[str, Primitive] = {}
-ROWS: list[Any] = [None]  # every row ever made, by its code; code 0 stands for "no row": a leaf
-MOST_ROWS = 65_535  # a node has two bytes for the code
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Primitive:
-    """One row of the table; call it on numbers to compute, on Values to record.
-
-    ``partials`` is a tuple with one rule per argument, or, for a row that takes any number of arguments, a single
-    function that returns all the partials in order.  ``domain`` gives one open interval per argument (a single one is
-    repeated): where the function is real and, off ``singular(*arguments) == 0``, smooth.
-    """
-
-    name: str
-    fn: Callable[..., float]
-    partials: tuple[Rule, ...] | Callable[..., Sequence[Any]]
-    domain: tuple[Interval, ...] = (R,)
-    singular: Callable[..., Any] | None = None
-    convention: str = ""
-    text: str = ""
-    latex: str = ""
-    precedence: int = 9
-    gather: Callable[..., tuple[Any, ...]] | None = None
-    symmetric: bool = False  # whether the operands can change places
-    arity: int | None = field(init=False)  # the number of arguments, or None for a row that takes any number
-    code: int = field(init=False)  # its place in ROWS, by which nodes refer to it
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "arity", len(self.partials) if isinstance(self.partials, tuple) else None)
-        if len(ROWS) > MOST_ROWS:
-            raise OverflowError(
-                f"primitive {self.name!r}: {MOST_ROWS} rows were made, and all are kept for the graphs that use them; "
-                "define a row once, outside the loop, and give it what varies as an argument"
-            )
-        object.__setattr__(self, "code", len(ROWS))
-        ROWS.append(self)
-
-    @property
-    def symbol(self) -> str:
-        """What stands between or before the operands: ``+`` for ``%s + %s``, else the name."""
-        return self.text.replace("%s", "").replace("%%", "%").strip() if self.text else self.name
-
-    @overload
-    def __call__(  # type: ignore[overload-overlap]  # an empty list of Values is one of numbers, and has a float
-        self, *args: Number | Iterable[Number], **kwargs: Number
-    ) -> float: ...
-    @overload
-    def __call__(self, *args: Value | Number | Iterable[Value | Number], **kwargs: Value | Number) -> Value: ...
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The function's value: a float for numbers; for anything that records (a Value), whatever its type makes.
-
-        Raises TypeError for what is neither, and what the function on floats raises.
-        """
-        if self.gather is not None:
-            args = self.gather(*args, **kwargs)
-        elif kwargs:
-            raise TypeError(f"{self.name} takes no keyword arguments")
-        for arg in args:
-            if type(arg) is not float:
-                apply = getattr(type(arg), "_apply", None)
-                if apply is not None:
-                    return apply(self, args)
-                if not is_real(arg):
-                    raise TypeError(f"{self.name} takes real numbers and Values, not {type(arg).__name__} {arg!r}")
-        return self.fn(*args)
-
-    def partials_at(self, y: Any, args: Sequence[Any]) -> list[Any]:
-        """All partial derivatives at ``args``, where the output is ``y``.  TypeError if a rule does not give all."""
-        rules = self.partials
-        if isinstance(rules, tuple):
-            return [rule(y, *args) for rule in rules]
-        given: Any = rules(y, *args)
-        partials = list(given) if isinstance(given, Iterable) else None
-        if partials is None or len(partials) != len(args):
-            gave = type(given).__name__ if partials is None else f"{len(partials)} partials"
-            raise TypeError(
-                f"the rule of {self} returned {gave} for {len(args)} arguments: return a list of one for each"
-            )
-        return partials
-
-    def write(self, *parts: str, latex: bool = False) -> str:
-        """The call written out in plain text or LaTeX, for operands already written (and bracketed) as ``parts``."""
-        template = self.latex if latex else self.text
-        if not template:
-            name = self.name.replace("_", r"\_")
-            template = rf"\operatorname{{{name}}}\left(%s\right)" if latex else f"{self.name}(%s)"
-        return template % (parts if template.count("%s") == len(parts) else (", ".join(parts),))
-
-    def __repr__(self) -> str:
-        return f"<primitive {self.name}>"
-
-    def __str__(self) -> str:
-        return self.name
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (lookup, (self.name,))
-
-
-def is_real(x: Any) -> bool:
-    """Whether Python or NumPy calls it a real number: int, float, bool, Fraction, a NumPy scalar."""
-    return isinstance(x, Real) or (type(x).__module__ == "numpy" and type(x).__name__ in ("bool", "bool_"))
-
-
-@dataclass(frozen=True, slots=True)
-class Elementwise:
-    """The partials of a row whose arguments come in equal runs (dot: weights, then inputs), one rule for each run.
-
-    A partial depends on the output and on the arguments at its own place in the runs only: ``rule(y, *place)``.
-    """
-
-    rules: tuple[Rule, ...]
-
-    def __call__(self, y: Any, *xs: Any) -> list[Any]:
-        n = len(xs) // len(self.rules)
-        places = list(zip(*(xs[start : start + n] for start in range(0, len(xs), n or 1)), strict=True))
-        return [rule(y, *place) for rule in self.rules for place in places]
+_row = primitive
 
 
 def _each(*rules: Rule) -> Elementwise:
     return Elementwise(rules)
 
-
-@dataclass(frozen=True, slots=True)
-class Switched:
-    """One derivative written in two ways: ``usual``, and ``other`` for arguments at which that would lose digits.
-
-    ``applies`` tells for ``(y, *arguments)`` whether the usual way is good.  Of floats and Values only the one that
-    counts is computed; a symbol, whose comparisons are symbols, gets both, in a ``where``.
-    """
-
-    applies: Rule
-    usual: Rule
-    other: Rule
-
-    def __call__(self, y: Any, *xs: Any) -> Any:
-        applies = self.applies(y, *xs)
-        if applies is True:
-            return self.usual(y, *xs)
-        if applies is False:
-            return self.other(y, *xs)
-        return where(applies, self.usual(y, *xs), self.other(y, *xs))
-
-
-def lookup(name: str) -> Primitive:
-    """The row called ``name``; KeyError, with the remedy, if there is none (a user's row must be defined first)."""
-    try:
-        return CONSTANT if name == CONSTANT.name else TABLE[name]
-    except KeyError:
-        if name.startswith("polygamma") and name[9:].isdecimal():
-            return polygamma_row(int(name[9:]))
-        raise KeyError(f"no primitive named {name!r}: define it with autograd.primitive before loading") from None
-
-
-def primitive(
-    name: str,
-    fn: Callable[..., float],
-    *partials: Rule,
-    variadic: Callable[..., Sequence[Any]] | None = None,
-    domain: tuple[Interval, ...] = (R,),
-    singular: Callable[..., Any] | None = None,
-    convention: str = "",
-    text: str = "",
-    latex: str = "",
-    precedence: int = 9,
-    gather: Callable[..., tuple[Any, ...]] | None = None,
-    symmetric: bool = False,
-) -> Primitive:
-    """Add a row to the table and return it: a function of numbers and Values with derivatives of every order.
-
-    ``fn`` maps floats to a float.  Each partial is a function of ``(y, *arguments)`` with ``y = fn(*arguments)``,
-    written with operators and the functions of ``autograd.math``; or ``variadic``, one such function that returns the
-    list of all partials, for any number of arguments.  ``domain`` and ``singular`` tell tests where to draw points.
-
-    >>> from autograd.math import cos, sin
-    >>> sinc = primitive("sinc", lambda x: math.sin(x) / x, lambda y, x: (cos(x) - y) / x, singular=lambda x: x)
-    >>> round(sinc(2.0), 6)
-    0.454649
-
-    Raises ValueError for a name that is not an identifier or belongs to a built-in row, and TypeError when the number
-    of partials is not the number of arguments.  A user's row may be defined again; graphs keep the row they used.
-    """
-    if not name.isidentifier():
-        raise ValueError(f"a primitive's name must be an identifier, not {name!r}")
-    if name in BUILTIN:
-        raise ValueError(f"{name!r} is a built-in primitive; choose another name")
-    rules: tuple[Rule, ...] | Callable[..., Sequence[Any]] = partials
-    if variadic is not None:
-        if partials:
-            raise TypeError(f"primitive {name!r}: give one partial per argument or variadic=, not both")
-        rules = variadic
-    elif not partials:
-        raise TypeError(f"primitive {name!r} needs a partial derivative for each argument")
-    if not callable(fn) or not all(map(callable, partials)):
-        raise TypeError(f"primitive {name!r}: fn and the partials must be functions")
-    if variadic is None:
-        count = len(partials)
-        for what, function, takes in [("fn", fn, count), *(("a partial", rule, count + 1) for rule in partials)]:
-            try:
-                inspect.signature(function).bind(*range(takes))
-            except TypeError:
-                remedy = f"{what} must take {takes} arguments, as there are {count} partials"
-                raise TypeError(f"primitive {name!r}: {remedy}") from None
-            except ValueError:
-                pass  # a C function that does not publish its signature
-    row = Primitive(name, fn, rules, domain, singular, convention, text, latex, precedence, gather, symmetric)
-    TABLE[name] = row
-    return row
-
-
-BUILTIN: frozenset[str] = frozenset()
-_row = primitive
 
 # ---- partials that take more than a line -----------------------------------------------------------------------------
 
@@ -294,25 +93,29 @@ _pow_by_base = Switched(
 
 # At a = 0 it is 0, made of what has no slope by a for b <= 1, as a**b * log(a) has none; for b = 0 it does not exist.
 _pow_by_exponent = Switched(
-    lambda y, a, b: a == 0,
-    Switched(lambda y, a, b: b > 1, lambda y, a, b: y, lambda y, a, b: a ** (b / 2) / where(a == 0, b, 1)),
+    lambda y, a, b: a != 0,
     lambda y, a, b: y * log(a),
+    Switched(lambda y, a, b: b > 1, lambda y, a, b: y, lambda y, a, b: a ** (b / 2) / where(a == 0, b, 1)),
 )
 
 
 def _over_squares(a: Any, b: Any) -> Any:
-    """a / (a*a + b*b), where no square can be too large or too small."""
+    """a / (a*a + b*b), where a square would be too large or too small."""
     less = abs(a) < abs(b)
     small, large = where(less, a, b), where(less, b, a)
     ratio = small / large
     return where(less, ratio, 1) / (large + small * ratio)
 
 
-def _asinh_slope(_y: Any, a: Any) -> Any:
-    """1 / sqrt(1 + a*a), with both sides scaled so that no square is too large."""
-    scale = where(abs(a) < 1e150, 1, 2.0**-600)
-    scaled = a * scale
-    return scale / sqrt(scale * scale + scaled * scaled)
+def _moderate(_y: Any, a: Any, b: Any) -> Any:
+    square = a * a + b * b
+    return where(square < 1e280, square > 1e-280, False)
+
+
+def _asinh_far_out(_y: Any, a: Any) -> Any:
+    """1 / sqrt(1 + a*a) with both sides scaled so that no square is too large."""
+    scaled = a * 2.0**-520
+    return 2.0**-520 / sqrt(2.0**-1040 + scaled * scaled)
 
 
 def _bell_far_out(_y: Any, a: Any) -> Any:
@@ -323,7 +126,13 @@ def _bell_far_out(_y: Any, a: Any) -> Any:
     return exp(-square) * (1 - (((high * high - square) + 2 * high * low) + low * low))
 
 
-_bell = Switched(lambda y, a: abs(a * a - 512) > 487, lambda y, a: exp(-a * a), _bell_far_out)
+def _bell(factor: float) -> Switched:
+    """factor * exp(-a*a)"""
+    return Switched(
+        lambda y, a: abs(a * a - 512) > 487,
+        lambda y, a: factor * exp(-a * a),
+        lambda y, a: factor * _bell_far_out(y, a),
+    )
 
 
 def _whole_quotient(y: Any, a: Any, b: Any) -> Any:
@@ -446,7 +255,7 @@ sqrt  = _row("sqrt", math.sqrt, lambda y, a: 0.5 / y, domain=(POSITIVE,), conven
 cbrt  = _row("cbrt", math.cbrt, lambda y, a: 1 / (3 * y * y), singular=lambda a: a,
              convention="infinite slope at 0: raises", latex=r"\sqrt[3]{%s}")
 hypot = _row("hypot", math.hypot,
-             variadic=_each(lambda y, x: where(y == 0, 0, x / where(y == 0, 1, y))),
+             variadic=_each(Switched(lambda y, x: y != 0, lambda y, x: x / y, lambda y, x: 0)),
              singular=math.hypot, convention="slope 0 at the origin", symmetric=True)
 
 # ---- trigonometric, hyperbolic ---------------------------------------------------------------------------------------
@@ -454,12 +263,15 @@ sin   = _row("sin", math.sin, lambda y, a: cos(a), latex=r"\sin\left(%s\right)")
 cos   = _row("cos", math.cos, lambda y, a: -sin(a), latex=r"\cos\left(%s\right)")
 tan   = _row("tan", math.tan, lambda y, a: 1 + y * y, singular=lambda a: cos(a), latex=r"\tan\left(%s\right)")
 asin  = _row("asin", math.asin, lambda y, a: 1 / sqrt((1 - a) * (1 + a)), domain=(UNIT,),
+             convention="infinite slope at -1 and 1: raises",
              latex=r"\arcsin\left(%s\right)")
 acos  = _row("acos", math.acos, lambda y, a: -1 / sqrt((1 - a) * (1 + a)), domain=(UNIT,),
+             convention="infinite slope at -1 and 1: raises",
              latex=r"\arccos\left(%s\right)")
 atan  = _row("atan", math.atan, lambda y, a: 1 / (1 + a * a), latex=r"\arctan\left(%s\right)")
 atan2 = _row("atan2", math.atan2,
-             lambda y, a, b: _over_squares(b, a), lambda y, a, b: -_over_squares(a, b),
+             Switched(_moderate, lambda y, a, b: b / (a * a + b * b), lambda y, a, b: _over_squares(b, a)),
+             Switched(_moderate, lambda y, a, b: -a / (a * a + b * b), lambda y, a, b: -_over_squares(a, b)),
              singular=lambda a, b: a if b <= 0 else 1.0, convention="no slope at the origin: raises")
 degrees = _row("degrees", math.degrees, lambda y, a: 180 / math.pi)
 radians = _row("radians", math.radians, lambda y, a: math.pi / 180)
@@ -467,13 +279,15 @@ sinh  = _row("sinh", math.sinh, lambda y, a: cosh(a), latex=r"\sinh\left(%s\righ
 cosh  = _row("cosh", math.cosh, lambda y, a: sinh(a), latex=r"\cosh\left(%s\right)")
 tanh  = _row("tanh", math.tanh, Switched(lambda y, a: y * y < 0.9, lambda y, a: 1 - y * y, _tanh_far_out),
              latex=r"\tanh\left(%s\right)")
-asinh = _row("asinh", math.asinh, _asinh_slope)
-acosh = _row("acosh", math.acosh, lambda y, a: 1 / (sqrt(a - 1) * sqrt(a + 1)), domain=((1.0, math.inf),))
+asinh = _row("asinh", math.asinh,
+             Switched(lambda y, a: abs(a) < 1e150, lambda y, a: 1 / sqrt(1 + a * a), _asinh_far_out))
+acosh = _row("acosh", math.acosh, lambda y, a: 1 / (sqrt(a - 1) * sqrt(a + 1)), domain=((1.0, math.inf),),
+             convention="infinite slope at 1: raises")
 atanh = _row("atanh", math.atanh, lambda y, a: 1 / ((1 - a) * (1 + a)), domain=(UNIT,))
 
 # ---- special and neural ----------------------------------------------------------------------------------------------
-erf      = _row("erf", math.erf, lambda y, a: 2 / math.sqrt(math.pi) * _bell(y, a))
-erfc     = _row("erfc", math.erfc, lambda y, a: -2 / math.sqrt(math.pi) * _bell(y, a))
+erf      = _row("erf", math.erf, _bell(2 / math.sqrt(math.pi)))
+erfc     = _row("erfc", math.erfc, _bell(-2 / math.sqrt(math.pi)))
 sigmoid  = _row("sigmoid", floats.sigmoid,
                 Switched(lambda y, a: y < 0.9, lambda y, a: y * (1 - y), lambda y, a: y * sigmoid(-a)),
                 latex=r"\sigma\left(%s\right)")
@@ -484,6 +298,7 @@ lgamma   = _row("lgamma", math.lgamma, lambda y, a: digamma(a), domain=(POSITIVE
                 convention="also between the poles at 0, -1, -2, ...: log(abs(gamma(x)))")
 digamma  = _row("digamma", floats.digamma, lambda y, a: polygamma_row(1)(a), domain=(POSITIVE,),
                 convention="also between the poles at 0, -1, -2, ...", latex=r"\psi\left(%s\right)")
+NUMBERED["polygamma"] = polygamma_row
 polygamma1, polygamma2, polygamma3 = map(polygamma_row, (1, 2, 3))
 erfinv   = _row("erfinv", floats.erfinv, lambda y, a: math.sqrt(math.pi) / 2 * exp(y * y), domain=(UNIT,),
                 latex=r"\operatorname{erf}^{-1}\left(%s\right)")
@@ -502,11 +317,7 @@ prod      = _row("prod", lambda *xs: math.prod(xs, start=1.0), variadic=_product
 logsumexp = _row("logsumexp", floats.logsumexp, variadic=_weights, gather=tuple, symmetric=True)
 # fmt: on
 
-BUILTIN = frozenset(TABLE)
-
-# A number that depends on nothing and is no leaf to differentiate by, such as the derivative of 2 * x.  Not in the
-# table, as it has no rule.
-CONSTANT = Primitive("constant", float, ())
+BUILTIN.update(TABLE)
 
 
 def _gap(best: float, xs: Sequence[float]) -> float:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from autograd import __main__ as command_line
 from autograd import __native__, __version__, demo, expression, primitive
 from autograd.__main__ import main
+from autograd.formulas import call_formula
 from autograd.math import cos
-from autograd.primitives import TABLE
+from autograd.primitives import BUILTIN, TABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 Captured = pytest.CaptureFixture[str]
@@ -209,6 +210,32 @@ def test_draw_a_part(capsys: Captured, tmp_path: Path) -> None:
     assert not capsys.readouterr().err
 
 
+# ---- rules -----------------------------------------------------------------------------------------------------------
+
+
+def test_rules_of_one_function(capsys: Captured) -> None:
+    assert main(["rules", "pow"]) == 0
+    assert capsys.readouterr().out == (
+        "a ** b\n"
+        "    d/da = b * a ** (b - 1)\n"
+        "    d/db = a ** b * log(a)\n"
+        "    for a in (0, inf)\n"
+        "    x**0 has slope 0, also at 0; 0**y has slope 0 by y > 0; by y, 0**0 and a negative base have no\n"
+        "    slope: raises\n"
+    )
+    assert main(["rules", "polygamma7"]) == 0
+    assert "d/dx = polygamma(8, x)" in capsys.readouterr().out
+
+
+def test_rules_of_all_functions_fit_a_terminal(capsys: Captured) -> None:
+    assert main(["rules"]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 100
+    for name in BUILTIN:
+        assert call_formula(TABLE[name]) in out.splitlines()
+        assert TABLE[name].convention in " ".join(out.split())
+
+
 # ---- demo ------------------------------------------------------------------------------------------------------------
 
 
@@ -281,6 +308,10 @@ def test_demo_fails_when_a_gradient_is_wrong(capsys: Captured, tmp_path: Path, m
         (["grad", "x", "x=1", "--js"], 2, "unknown argument '--js'"),
         (["grad", "x", "x=1", "-j"], 2, "'-j' is not an assignment"),
         (["demo", "x"], 2, "unknown argument 'x'"),
+        (["rules", "tahn"], 2, "no function named 'tahn': did you mean tanh or tan"),
+        (["rules", "-x"], 2, "no function named '-x'"),
+        (["rules", "qqqq"], 2, "no function named 'qqqq': python -m autograd rules prints all"),
+        (["rules", "tanh", "sin"], 2, "unknown argument 'sin'"),
         (["demo", "-x"], 2, "unknown argument '-x'"),
         (["check", "x", "x=1", "--order", "0"], 2, "argument --order: invalid choice: 0"),
         (["check", "x", "x=1", "--order", "-1"], 2, "'-1' is not a whole number"),

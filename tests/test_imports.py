@@ -50,7 +50,9 @@ GRAPH = {module: imported(module) - {module} for module in PATHS}
 
 # from the bottom to the top; a room of several modules goes by its package
 LEVELS = [
+    ["autograd.floats", "autograd.rows"],
     ["autograd.primitives", "autograd.native"],
+    ["autograd.formulas"],
     ["autograd.errors"],
     ["autograd.value"],
     [

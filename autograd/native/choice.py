@@ -18,7 +18,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1]
 UNITS = ("value", "backward")  # what is compiled, in the order in which it is imported; all of it or nothing
 SOURCES = (
-    *("floats.py", "primitives.py"),
+    *("floats.py", "rows.py", "primitives.py"),
     *(f"{unit}{suffix}" for unit in UNITS for suffix in (".py", ".pxd")),
     *("native/rules.h", "native/slab.h", "native/build.py"),
 )

@@ -114,7 +114,7 @@ def _infix(symbol: str) -> tuple[Callable[[Symbol, Any], Symbol], Callable[[Symb
 for _name, _sign in {"add": "+", "sub": "-", "mul": "*", "truediv": "/"}.items():
     for _prefix, _method in zip(("__", "__r"), _infix(_sign), strict=True):
         setattr(Symbol, f"{_prefix}{_name}__", _method)
-for _name, _sign in {"eq": "==", "le": "<=", "lt": "<", "ge": ">=", "gt": ">"}.items():
+for _name, _sign in {"eq": "==", "ne": "!=", "le": "<=", "lt": "<", "ge": ">=", "gt": ">"}.items():
     setattr(Symbol, f"__{_name}__", _infix(_sign)[0])
 
 

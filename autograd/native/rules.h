@@ -1,5 +1,5 @@
 /* Made from the table by python -m autograd.native.generate: do not edit.
-   floats.py, primitives.py: 1bf8db6090aa7ab3312a0774d0ef2093375a3ef3c3c2ec0b8fcbdc24143558a0
+   floats.py, primitives.py: 823176f00c6f58b5216a9614ff177ddc28eb9856479a8d1eb7c8a0054d0e83c3
    NAN, or anything not finite, means: ask the row itself. */
 
 #include <math.h>
@@ -31,59 +31,59 @@ static double rules_floordiv(double a, double b) {
 
 static double rules_compute1(int code, double a) {
     switch (code) {
-    case 5: return -a;  /* neg */
-    case 6: return a;  /* pos */
-    case 13: return floor(a);  /* floor */
-    case 14: return ceil(a);  /* ceil */
-    case 15: return trunc(a);  /* trunc */
-    case 16: return rules_sign(a);  /* sign */
-    case 17: return fabs(a);  /* abs */
-    case 18: return a <= 0 ? 0.0 : a;  /* relu */
-    case 23: return exp(a);  /* exp */
-    case 24: return expm1(a);  /* expm1 */
-    case 25: return exp2(a);  /* exp2 */
-    case 26: return log(a);  /* log */
-    case 27: return log1p(a);  /* log1p */
-    case 28: return log2(a);  /* log2 */
-    case 29: return log10(a);  /* log10 */
-    case 30: return sqrt(a);  /* sqrt */
-    case 31: return cbrt(a);  /* cbrt */
-    case 33: return sin(a);  /* sin */
-    case 34: return cos(a);  /* cos */
-    case 35: return tan(a);  /* tan */
-    case 36: return asin(a);  /* asin */
-    case 37: return acos(a);  /* acos */
-    case 38: return atan(a);  /* atan */
-    case 40: return a * 57.29577951308232;  /* degrees */
-    case 41: return a * 0.017453292519943295;  /* radians */
-    case 42: return sinh(a);  /* sinh */
-    case 43: return cosh(a);  /* cosh */
-    case 44: return tanh(a);  /* tanh */
-    case 45: return asinh(a);  /* asinh */
-    case 46: return acosh(a);  /* acosh */
-    case 47: return atanh(a);  /* atanh */
-    case 48: return erf(a);  /* erf */
-    case 49: return erfc(a);  /* erfc */
-    case 50: return rules_sigmoid(a);  /* sigmoid */
-    case 51: return (a < 0 ? 0.0 : a) + log1p(exp(-fabs(a)));  /* softplus */
+    case 6: return -a;  /* neg */
+    case 7: return a;  /* pos */
+    case 14: return floor(a);  /* floor */
+    case 15: return ceil(a);  /* ceil */
+    case 16: return trunc(a);  /* trunc */
+    case 17: return rules_sign(a);  /* sign */
+    case 18: return fabs(a);  /* abs */
+    case 19: return a <= 0 ? 0.0 : a;  /* relu */
+    case 24: return exp(a);  /* exp */
+    case 25: return expm1(a);  /* expm1 */
+    case 26: return exp2(a);  /* exp2 */
+    case 27: return log(a);  /* log */
+    case 28: return log1p(a);  /* log1p */
+    case 29: return log2(a);  /* log2 */
+    case 30: return log10(a);  /* log10 */
+    case 31: return sqrt(a);  /* sqrt */
+    case 32: return cbrt(a);  /* cbrt */
+    case 34: return sin(a);  /* sin */
+    case 35: return cos(a);  /* cos */
+    case 36: return tan(a);  /* tan */
+    case 37: return asin(a);  /* asin */
+    case 38: return acos(a);  /* acos */
+    case 39: return atan(a);  /* atan */
+    case 41: return a * 57.29577951308232;  /* degrees */
+    case 42: return a * 0.017453292519943295;  /* radians */
+    case 43: return sinh(a);  /* sinh */
+    case 44: return cosh(a);  /* cosh */
+    case 45: return tanh(a);  /* tanh */
+    case 46: return asinh(a);  /* asinh */
+    case 47: return acosh(a);  /* acosh */
+    case 48: return atanh(a);  /* atanh */
+    case 49: return erf(a);  /* erf */
+    case 50: return erfc(a);  /* erfc */
+    case 51: return rules_sigmoid(a);  /* sigmoid */
+    case 52: return (a < 0 ? 0.0 : a) + log1p(exp(-fabs(a)));  /* softplus */
     default: return NAN;
     }
 }
 
 static double rules_compute2(int code, double a, double b) {
     switch (code) {
-    case 1: return a + b;  /* add */
-    case 2: return a - b;  /* sub */
-    case 3: return a * b;  /* mul */
-    case 4: return a / b;  /* div */
-    case 7: return pow(a, b);  /* pow */
-    case 8: return rules_mod(a, b);  /* mod */
-    case 9: return rules_floordiv(a, b);  /* floordiv */
-    case 10: return fmod(a, b);  /* fmod */
-    case 11: return remainder(a, b);  /* remainder */
-    case 19: return copysign(a, b);  /* copysign */
-    case 20: return a <= 0 ? b * a : a;  /* leaky_relu */
-    case 39: return atan2(a, b);  /* atan2 */
+    case 2: return a + b;  /* add */
+    case 3: return a - b;  /* sub */
+    case 4: return a * b;  /* mul */
+    case 5: return a / b;  /* div */
+    case 8: return pow(a, b);  /* pow */
+    case 9: return rules_mod(a, b);  /* mod */
+    case 10: return rules_floordiv(a, b);  /* floordiv */
+    case 11: return fmod(a, b);  /* fmod */
+    case 12: return remainder(a, b);  /* remainder */
+    case 20: return copysign(a, b);  /* copysign */
+    case 21: return a <= 0 ? b * a : a;  /* leaky_relu */
+    case 40: return atan2(a, b);  /* atan2 */
     default: return NAN;
     }
 }
@@ -92,74 +92,74 @@ static double rules_compute(int code, const double *x, long n) {
     double y = 0.0;
     long i, k;
     switch (code) {
-    case 12: y = x[0] != 0 ? x[1] : x[2]; return y;  /* where */
-    case 21: y = x[0]; for (i = 1; i < n; i++) if (x[i] > y) y = x[i]; return y;  /* max */
-    case 22: y = x[0]; for (i = 1; i < n; i++) if (x[i] < y) y = x[i]; return y;  /* min */
-    case 62: for (i = 0; i < n; i++) y += x[i]; return y;  /* sum */
-    case 63: n /= 2; for (i = 0; i < n; i++) y += x[i] * x[n + i]; return y;  /* dot */
-    case 66: y = 1.0; for (i = 0; i < n; i++) y *= x[i]; return y;  /* prod */
-    case 67: for (k = 0, i = 1; i < n; i++) if (x[i] > x[k]) k = i; for (i = 0; i < n; i++) if (i != k) y += exp(x[i] - x[k]); y = x[k] + log1p(y); return y;  /* logsumexp */
+    case 13: y = x[0] != 0 ? x[1] : x[2]; return y;  /* where */
+    case 22: y = x[0]; for (i = 1; i < n; i++) if (x[i] > y) y = x[i]; return y;  /* max */
+    case 23: y = x[0]; for (i = 1; i < n; i++) if (x[i] < y) y = x[i]; return y;  /* min */
+    case 63: for (i = 0; i < n; i++) y += x[i]; return y;  /* sum */
+    case 64: n /= 2; for (i = 0; i < n; i++) y += x[i] * x[n + i]; return y;  /* dot */
+    case 67: y = 1.0; for (i = 0; i < n; i++) y *= x[i]; return y;  /* prod */
+    case 68: for (k = 0, i = 1; i < n; i++) if (x[i] > x[k]) k = i; for (i = 0; i < n; i++) if (i != k) y += exp(x[i] - x[k]); y = x[k] + log1p(y); return y;  /* logsumexp */
     default: return NAN;
     }
 }
 
 static double rules_partial1(int code, double y, double a) {
     switch (code) {
-    case 5: return -1.0;  /* neg */
-    case 6: return 1.0;  /* pos */
-    case 13: return 0.0;  /* floor */
-    case 14: return 0.0;  /* ceil */
-    case 15: return 0.0;  /* trunc */
-    case 16: return 0.0;  /* sign */
-    case 17: return rules_sign(a);  /* abs */
-    case 18: return ((a <= 0.0) ? 0.0 : 1.0);  /* relu */
-    case 23: return y;  /* exp */
-    case 24: return exp(a);  /* expm1 */
-    case 25: return (y * 0.6931471805599453);  /* exp2 */
-    case 26: return (1.0 / a);  /* log */
-    case 27: return (1.0 / (1.0 + a));  /* log1p */
-    case 28: return (1.4426950408889634 / a);  /* log2 */
-    case 29: return (0.43429448190325176 / a);  /* log10 */
-    case 30: return (0.5 / y);  /* sqrt */
-    case 31: return (1.0 / ((3.0 * y) * y));  /* cbrt */
-    case 33: return cos(a);  /* sin */
-    case 34: return (-sin(a));  /* cos */
-    case 35: return (1.0 + (y * y));  /* tan */
-    case 36: return (1.0 / sqrt(((1.0 - a) * (1.0 + a))));  /* asin */
-    case 37: return (-1.0 / sqrt(((1.0 - a) * (1.0 + a))));  /* acos */
-    case 38: return (1.0 / (1.0 + (a * a)));  /* atan */
-    case 40: return 57.29577951308232;  /* degrees */
-    case 41: return 0.017453292519943295;  /* radians */
-    case 42: return cosh(a);  /* sinh */
-    case 43: return sinh(a);  /* cosh */
-    case 44: return (((y * y) < 0.9) ? (1.0 - (y * y)) : ((2.0 * rules_sigmoid((-2.0 * fabs(a)))) * (1.0 + fabs(y))));  /* tanh */
-    case 45: return (((fabs(a) < 1e+150) ? 1.0 : 2.409919865102884e-181) / sqrt(((((fabs(a) < 1e+150) ? 1.0 : 2.409919865102884e-181) * ((fabs(a) < 1e+150) ? 1.0 : 2.409919865102884e-181)) + ((a * ((fabs(a) < 1e+150) ? 1.0 : 2.409919865102884e-181)) * (a * ((fabs(a) < 1e+150) ? 1.0 : 2.409919865102884e-181))))));  /* asinh */
-    case 46: return (1.0 / (sqrt((a - 1.0)) * sqrt((a + 1.0))));  /* acosh */
-    case 47: return (1.0 / ((1.0 - a) * (1.0 + a)));  /* atanh */
-    case 48: return (1.1283791670955126 * ((fabs(((a * a) - 512.0)) > 487.0) ? exp(((-a) * a)) : (exp((-(a * a))) * (1.0 - ((((((a * 134217729.0) - ((a * 134217729.0) - a)) * ((a * 134217729.0) - ((a * 134217729.0) - a))) - (a * a)) + ((2.0 * ((a * 134217729.0) - ((a * 134217729.0) - a))) * (a - ((a * 134217729.0) - ((a * 134217729.0) - a))))) + ((a - ((a * 134217729.0) - ((a * 134217729.0) - a))) * (a - ((a * 134217729.0) - ((a * 134217729.0) - a)))))))));  /* erf */
-    case 49: return (-1.1283791670955126 * ((fabs(((a * a) - 512.0)) > 487.0) ? exp(((-a) * a)) : (exp((-(a * a))) * (1.0 - ((((((a * 134217729.0) - ((a * 134217729.0) - a)) * ((a * 134217729.0) - ((a * 134217729.0) - a))) - (a * a)) + ((2.0 * ((a * 134217729.0) - ((a * 134217729.0) - a))) * (a - ((a * 134217729.0) - ((a * 134217729.0) - a))))) + ((a - ((a * 134217729.0) - ((a * 134217729.0) - a))) * (a - ((a * 134217729.0) - ((a * 134217729.0) - a)))))))));  /* erfc */
-    case 50: return ((y < 0.9) ? (y * (1.0 - y)) : (y * rules_sigmoid((-a))));  /* sigmoid */
-    case 51: return rules_sigmoid(a);  /* softplus */
-    case 58: return (0.8862269254527579 * exp((y * y)));  /* erfinv */
-    case 59: return ((-a) * y);  /* norm_pdf */
+    case 6: return -1.0;  /* neg */
+    case 7: return 1.0;  /* pos */
+    case 14: return 0.0;  /* floor */
+    case 15: return 0.0;  /* ceil */
+    case 16: return 0.0;  /* trunc */
+    case 17: return 0.0;  /* sign */
+    case 18: return rules_sign(a);  /* abs */
+    case 19: return ((a <= 0.0) ? 0.0 : 1.0);  /* relu */
+    case 24: return y;  /* exp */
+    case 25: return exp(a);  /* expm1 */
+    case 26: return (y * 0.6931471805599453);  /* exp2 */
+    case 27: return (1.0 / a);  /* log */
+    case 28: return (1.0 / (1.0 + a));  /* log1p */
+    case 29: return (1.4426950408889634 / a);  /* log2 */
+    case 30: return (0.43429448190325176 / a);  /* log10 */
+    case 31: return (0.5 / y);  /* sqrt */
+    case 32: return (1.0 / ((3.0 * y) * y));  /* cbrt */
+    case 34: return cos(a);  /* sin */
+    case 35: return (-sin(a));  /* cos */
+    case 36: return (1.0 + (y * y));  /* tan */
+    case 37: return (1.0 / sqrt(((1.0 - a) * (1.0 + a))));  /* asin */
+    case 38: return (-1.0 / sqrt(((1.0 - a) * (1.0 + a))));  /* acos */
+    case 39: return (1.0 / (1.0 + (a * a)));  /* atan */
+    case 41: return 57.29577951308232;  /* degrees */
+    case 42: return 0.017453292519943295;  /* radians */
+    case 43: return cosh(a);  /* sinh */
+    case 44: return sinh(a);  /* cosh */
+    case 45: return (((y * y) < 0.9) ? (1.0 - (y * y)) : ((2.0 * rules_sigmoid((-2.0 * fabs(a)))) * (1.0 + fabs(y))));  /* tanh */
+    case 46: return ((fabs(a) < 1e+150) ? (1.0 / sqrt((1.0 + (a * a)))) : (2.913414348125081e-157 / sqrt((8.487983164e-314 + ((a * 2.913414348125081e-157) * (a * 2.913414348125081e-157))))));  /* asinh */
+    case 47: return (1.0 / (sqrt((a - 1.0)) * sqrt((a + 1.0))));  /* acosh */
+    case 48: return (1.0 / ((1.0 - a) * (1.0 + a)));  /* atanh */
+    case 49: return ((fabs(((a * a) - 512.0)) > 487.0) ? (1.1283791670955126 * exp(((-a) * a))) : (1.1283791670955126 * (exp((-(a * a))) * (1.0 - ((((((a * 134217729.0) - ((a * 134217729.0) - a)) * ((a * 134217729.0) - ((a * 134217729.0) - a))) - (a * a)) + ((2.0 * ((a * 134217729.0) - ((a * 134217729.0) - a))) * (a - ((a * 134217729.0) - ((a * 134217729.0) - a))))) + ((a - ((a * 134217729.0) - ((a * 134217729.0) - a))) * (a - ((a * 134217729.0) - ((a * 134217729.0) - a)))))))));  /* erf */
+    case 50: return ((fabs(((a * a) - 512.0)) > 487.0) ? (-1.1283791670955126 * exp(((-a) * a))) : (-1.1283791670955126 * (exp((-(a * a))) * (1.0 - ((((((a * 134217729.0) - ((a * 134217729.0) - a)) * ((a * 134217729.0) - ((a * 134217729.0) - a))) - (a * a)) + ((2.0 * ((a * 134217729.0) - ((a * 134217729.0) - a))) * (a - ((a * 134217729.0) - ((a * 134217729.0) - a))))) + ((a - ((a * 134217729.0) - ((a * 134217729.0) - a))) * (a - ((a * 134217729.0) - ((a * 134217729.0) - a)))))))));  /* erfc */
+    case 51: return ((y < 0.9) ? (y * (1.0 - y)) : (y * rules_sigmoid((-a))));  /* sigmoid */
+    case 52: return rules_sigmoid(a);  /* softplus */
+    case 59: return (0.8862269254527579 * exp((y * y)));  /* erfinv */
+    case 60: return ((-a) * y);  /* norm_pdf */
     default: return NAN;
     }
 }
 
 static double rules_partial2(int code, long by, double y, double a, double b) {
     switch (code) {
-    case 1: return by == 0 ? 1.0 : 1.0;  /* add */
-    case 2: return by == 0 ? 1.0 : -1.0;  /* sub */
-    case 3: return by == 0 ? b : a;  /* mul */
-    case 4: return by == 0 ? (1.0 / b) : ((-y) / b);  /* div */
-    case 7: return by == 0 ? ((b >= 0.5) ? (b * pow(a, (b - 1.0))) : ((b == 0.0) ? ((b / ((a == 0.0) ? 1.0 : a)) * y) : ((b * y) / a))) : ((a == 0.0) ? ((b > 1.0) ? y : (pow(a, (b / 2.0)) / ((a == 0.0) ? b : 1.0))) : (y * log(a)));  /* pow */
-    case 8: return by == 0 ? 1.0 : (-rules_floordiv(a, b));  /* mod */
-    case 9: return by == 0 ? 0.0 : 0.0;  /* floordiv */
-    case 10: return by == 0 ? 1.0 : (-floor((((a - y) / b) + 0.5)));  /* fmod */
-    case 11: return by == 0 ? 1.0 : (-floor((((a - y) / b) + 0.5)));  /* remainder */
-    case 19: return by == 0 ? (rules_sign(a) * copysign(1.0, b)) : 0.0;  /* copysign */
-    case 20: return by == 0 ? ((a <= 0.0) ? b : 1.0) : ((a <= 0.0) ? a : 0.0);  /* leaky_relu */
-    case 39: return by == 0 ? (((fabs(b) < fabs(a)) ? (((fabs(b) < fabs(a)) ? b : a) / ((fabs(b) < fabs(a)) ? a : b)) : 1.0) / (((fabs(b) < fabs(a)) ? a : b) + (((fabs(b) < fabs(a)) ? b : a) * (((fabs(b) < fabs(a)) ? b : a) / ((fabs(b) < fabs(a)) ? a : b))))) : (-(((fabs(a) < fabs(b)) ? (((fabs(a) < fabs(b)) ? a : b) / ((fabs(a) < fabs(b)) ? b : a)) : 1.0) / (((fabs(a) < fabs(b)) ? b : a) + (((fabs(a) < fabs(b)) ? a : b) * (((fabs(a) < fabs(b)) ? a : b) / ((fabs(a) < fabs(b)) ? b : a))))));  /* atan2 */
+    case 2: return by == 0 ? 1.0 : 1.0;  /* add */
+    case 3: return by == 0 ? 1.0 : -1.0;  /* sub */
+    case 4: return by == 0 ? b : a;  /* mul */
+    case 5: return by == 0 ? (1.0 / b) : ((-y) / b);  /* div */
+    case 8: return by == 0 ? ((b >= 0.5) ? (b * pow(a, (b - 1.0))) : ((b == 0.0) ? ((b / ((a == 0.0) ? 1.0 : a)) * y) : ((b * y) / a))) : ((a != 0.0) ? (y * log(a)) : ((b > 1.0) ? y : (pow(a, (b / 2.0)) / ((a == 0.0) ? b : 1.0))));  /* pow */
+    case 9: return by == 0 ? 1.0 : (-rules_floordiv(a, b));  /* mod */
+    case 10: return by == 0 ? 0.0 : 0.0;  /* floordiv */
+    case 11: return by == 0 ? 1.0 : (-floor((((a - y) / b) + 0.5)));  /* fmod */
+    case 12: return by == 0 ? 1.0 : (-floor((((a - y) / b) + 0.5)));  /* remainder */
+    case 20: return by == 0 ? (rules_sign(a) * copysign(1.0, b)) : 0.0;  /* copysign */
+    case 21: return by == 0 ? ((a <= 0.0) ? b : 1.0) : ((a <= 0.0) ? a : 0.0);  /* leaky_relu */
+    case 40: return by == 0 ? (((((a * a) + (b * b)) < 1e+280) ? (((a * a) + (b * b)) > 1e-280) : 0.0) ? (b / ((a * a) + (b * b))) : (((fabs(b) < fabs(a)) ? (((fabs(b) < fabs(a)) ? b : a) / ((fabs(b) < fabs(a)) ? a : b)) : 1.0) / (((fabs(b) < fabs(a)) ? a : b) + (((fabs(b) < fabs(a)) ? b : a) * (((fabs(b) < fabs(a)) ? b : a) / ((fabs(b) < fabs(a)) ? a : b)))))) : (((((a * a) + (b * b)) < 1e+280) ? (((a * a) + (b * b)) > 1e-280) : 0.0) ? ((-a) / ((a * a) + (b * b))) : (-(((fabs(a) < fabs(b)) ? (((fabs(a) < fabs(b)) ? a : b) / ((fabs(a) < fabs(b)) ? b : a)) : 1.0) / (((fabs(a) < fabs(b)) ? b : a) + (((fabs(a) < fabs(b)) ? a : b) * (((fabs(a) < fabs(b)) ? a : b) / ((fabs(a) < fabs(b)) ? b : a)))))));  /* atan2 */
     default: return NAN;
     }
 }
@@ -167,16 +167,16 @@ static double rules_partial2(int code, long by, double y, double a, double b) {
 static void rules_partials(int code, long n, double y, const double *x, double *p) {
     long i, k;
     switch (code) {
-    case 12: p[0] = 0.0; p[1] = (x[0] ? 1.0 : 0.0); p[2] = (x[0] ? 0.0 : 1.0); return;  /* where */
-    case 21: for (k = 0, i = n; i-- > 0; p[i] = 0.0) if (x[i] == y) k = i; p[k] = 1.0; return;  /* max */
-    case 22: for (k = 0, i = n; i-- > 0; p[i] = 0.0) if (x[i] == y) k = i; p[k] = 1.0; return;  /* min */
-    case 32: for (i = 0; i < n; i++) { p[i] = ((y == 0.0) ? 0.0 : (x[i] / ((y == 0.0) ? 1.0 : y))); } return;  /* hypot */
-    case 62: for (i = 0; i < n; i++) { p[i] = 1.0; } return;  /* sum */
-    case 63: n /= 2; for (i = 0; i < n; i++) { p[i] = x[1 * n + i]; p[1 * n + i] = x[i]; } return;  /* dot */
-    case 64: for (i = 0; i < n; i++) { p[i] = 1.0; } return;  /* fsum */
-    case 65: n /= 2; for (i = 0; i < n; i++) { p[i] = x[1 * n + i]; p[1 * n + i] = x[i]; } return;  /* sumprod */
-    case 66: for (y = 1.0, i = 0; i < n; y *= x[i++]) p[i] = y; for (y = 1.0, i = n; i-- > 0; y *= x[i]) p[i] *= y; return;  /* prod */
-    case 67: for (k = 0, i = 1; i < n; i++) if (x[i] > x[k]) k = i; for (y = 0.0, i = 0; i < n; i++) y += p[i] = exp(x[i] - x[k]); for (i = 0; i < n; i++) p[i] /= y; return;  /* logsumexp */
+    case 13: p[0] = 0.0; p[1] = (x[0] ? 1.0 : 0.0); p[2] = (x[0] ? 0.0 : 1.0); return;  /* where */
+    case 22: for (k = 0, i = n; i-- > 0; p[i] = 0.0) if (x[i] == y) k = i; p[k] = 1.0; return;  /* max */
+    case 23: for (k = 0, i = n; i-- > 0; p[i] = 0.0) if (x[i] == y) k = i; p[k] = 1.0; return;  /* min */
+    case 33: for (i = 0; i < n; i++) { p[i] = ((y != 0.0) ? (x[i] / y) : 0.0); } return;  /* hypot */
+    case 63: for (i = 0; i < n; i++) { p[i] = 1.0; } return;  /* sum */
+    case 64: n /= 2; for (i = 0; i < n; i++) { p[i] = x[1 * n + i]; p[1 * n + i] = x[i]; } return;  /* dot */
+    case 65: for (i = 0; i < n; i++) { p[i] = 1.0; } return;  /* fsum */
+    case 66: n /= 2; for (i = 0; i < n; i++) { p[i] = x[1 * n + i]; p[1 * n + i] = x[i]; } return;  /* sumprod */
+    case 67: for (y = 1.0, i = 0; i < n; y *= x[i++]) p[i] = y; for (y = 1.0, i = n; i-- > 0; y *= x[i]) p[i] *= y; return;  /* prod */
+    case 68: for (k = 0, i = 1; i < n; i++) if (x[i] > x[k]) k = i; for (y = 0.0, i = 0; i < n; i++) y += p[i] = exp(x[i] - x[k]); for (i = 0; i < n; i++) p[i] /= y; return;  /* logsumexp */
     default: for (i = 0; i < n; i++) p[i] = NAN; return;
     }
 }
@@ -185,30 +185,30 @@ static void rules_partials(int code, long n, double y, const double *x, double *
 
 static int rules_dead1(int code, double y, double a) {
     switch (code) {
-    case 13: return 1;  /* floor */
-    case 14: return 1;  /* ceil */
-    case 15: return 1;  /* trunc */
-    case 16: return 1;  /* sign */
-    case 18: return ((a <= 0.0) ? 1 : 0);  /* relu */
+    case 14: return 1;  /* floor */
+    case 15: return 1;  /* ceil */
+    case 16: return 1;  /* trunc */
+    case 17: return 1;  /* sign */
+    case 19: return ((a <= 0.0) ? 1 : 0);  /* relu */
     default: return 0;
     }
 }
 
 static int rules_dead2(int code, long by, double y, double a, double b) {
     switch (code) {
-    case 9: return by == 0 ? 1 : 1;  /* floordiv */
-    case 19: return by == 0 ? 0 : 1;  /* copysign */
-    case 20: return by == 0 ? 0 : ((a <= 0.0) ? 0 : 1);  /* leaky_relu */
+    case 10: return by == 0 ? 1 : 1;  /* floordiv */
+    case 20: return by == 0 ? 0 : 1;  /* copysign */
+    case 21: return by == 0 ? 0 : ((a <= 0.0) ? 0 : 1);  /* leaky_relu */
     default: return 0;
     }
 }
 
 static int rules_dead(int code, long by, long n, double y, const double *x) {
     switch (code) {
-    case 12: return by == 0 ? 1 : by == 1 ? (x[0] ? 0 : 1) : (x[0] ? 1 : 0);  /* where */
-    case 21: return 1;  /* max */
-    case 22: return 1;  /* min */
-    case 32: return ((y == 0.0) ? 1 : 0);  /* hypot */
+    case 13: return by == 0 ? 1 : by == 1 ? (x[0] ? 0 : 1) : (x[0] ? 1 : 0);  /* where */
+    case 22: return 1;  /* max */
+    case 23: return 1;  /* min */
+    case 33: return ((y != 0.0) ? 0 : 1);  /* hypot */
     default: return 0;
     }
 }

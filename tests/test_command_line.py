@@ -308,7 +308,7 @@ def test_demo_fails_when_a_gradient_is_wrong(capsys: Captured, tmp_path: Path, m
         (["grad", "x", "x=1", "--js"], 2, "unknown argument '--js'"),
         (["grad", "x", "x=1", "-j"], 2, "'-j' is not an assignment"),
         (["demo", "x"], 2, "unknown argument 'x'"),
-        (["rules", "tahn"], 2, "no function named 'tahn': did you mean tanh or tan"),
+        (["rules", "tahn"], 2, "no function named 'tahn': did you mean tan or tanh or atan?"),
         (["rules", "-x"], 2, "no function named '-x'"),
         (["rules", "qqqq"], 2, "no function named 'qqqq': python -m autograd rules prints all"),
         (["rules", "tanh", "sin"], 2, "unknown argument 'sin'"),

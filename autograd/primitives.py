@@ -1,5 +1,8 @@
 """The table of rules: one row a primitive, and the only place where a derivative is stated.
 
+Reading order: ``primitives`` (this file), ``value`` (what records), ``sweeps`` (the 20 lines that say it all),
+``backward`` (the same, fast).
+
 A row holds a function on floats and, for each argument, its partial derivative as a function of ``(y, *arguments)``,
 where ``y`` is the output.  Partials are written with operators, comparisons and sibling rows only, so that one rule
 runs on floats (a first derivative), on Values (every higher order) and on symbols (printing, code generation).

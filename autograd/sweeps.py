@@ -1,5 +1,7 @@
 """The two modes on anything that adds and multiplies: floats for a first derivative, Values for every higher one.
 
+Reading order: ``primitives``, ``value``, ``sweeps`` (this file), ``backward`` (reverse mode on floats once more, fast).
+
 ``edges`` gives the partial derivatives at a node; reverse mode (``sweep``) multiplies them by the adjoint that comes in
 from the outputs, forward mode (``push``) by the tangents that come in from the inputs.
 """

@@ -1,5 +1,5 @@
 /* Made from the table by python -m autograd.native.generate: do not edit.
-   floats.py, primitives.py: 823176f00c6f58b5216a9614ff177ddc28eb9856479a8d1eb7c8a0054d0e83c3
+   floats.py, primitives.py: ba8c48c4541927c22f4681ef57ac814c0bdb779f8424e95ebaa75918c811e229
    NAN, or anything not finite, means: ask the row itself. */
 
 #include <math.h>

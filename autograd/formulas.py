@@ -137,7 +137,7 @@ def derivative_formula(primitive: Primitive) -> tuple[str, ...]:
     try:
         if isinstance(rules, tuple):
             return tuple(_symbol(_usual(rule)(y, *xs)).text for rule in rules)
-        return tuple(_symbol(partial).text for partial in _usual(rules)(y, *xs))
+        return tuple(_symbol(partial).text for _, partial in zip(xs, _usual(rules)(y, *xs), strict=True))
     except Exception:  # whatever a function may do with what is no number
         return ("(a function without a formula)",) * len(xs)
 

@@ -204,11 +204,11 @@ def _refused(tree: Any, path: str) -> TypeError:
         remedy = f"; {'dict' if isinstance(tree, dict) else 'list'} makes a plain one of it"
     elif hasattr(tree, "__array__"):
         remedy = "; numpy.asarray makes a plain array of it"
-        if hasattr(tree, "mask"):
+        if hasattr(tree, "filled"):
             remedy = "; its methods filled and compressed make plain arrays of it"
     return TypeError(
         f"{path} must be a number, a NumPy array, or a list, tuple, dict or dataclass of these, "
-        f"not {name} {shortened(tree)}{remedy}"
+        f"not {name} {' '.join(shortened(tree).split())}{remedy}"
     )
 
 

@@ -321,13 +321,13 @@ print(autograd.__native__, *compiled, autograd.Value(3.0) * 2)"""
 
 def package(folder: Path, built: bool) -> Path:
     """A copy of the package in ``folder``, with the compiled engine or without."""
-    compiled = [f"{unit}{suffix}" for unit in choice.UNITS for suffix in EXTENSION_SUFFIXES]
+    compiled = [f"{Path(unit).name}{suffix}" for unit in choice.UNITS for suffix in EXTENSION_SUFFIXES]
     shutil.copytree(PACKAGE, folder / "autograd", ignore=shutil.ignore_patterns("__pycache__", *compiled))
     if built:
         if choice.obstacle(PACKAGE):
             unavailable(f"of the compiled engine, {choice.obstacle(PACKAGE)}")
         for file in choice.compiled_files(PACKAGE):
-            shutil.copy2(file, folder / "autograd")
+            shutil.copy2(file, folder / file.relative_to(PACKAGE.parent))
     return folder
 
 
@@ -455,7 +455,7 @@ def test_a_build_from_other_sources_never_runs(tmp_path: Path, source: str) -> N
 def test_every_file_that_goes_into_the_build_is_watched() -> None:
     """What a unit draws in is in SOURCES, so that a change to it makes the build stale."""
     units = {ext["name"]: ext["sources"] for ext in tool_settings("setuptools")["ext-modules"]}
-    assert units == {f"autograd.{unit}": [f"autograd/{unit}.py"] for unit in choice.UNITS}
+    assert units == {f"autograd.{unit.replace('/', '.')}": [f"autograd/{unit}.py"] for unit in choice.UNITS}
     for unit in choice.UNITS:
         declared = set(re.findall(r'cdef extern from "([^"]+)"', (PACKAGE / f"{unit}.pxd").read_text()))
         assert {"primitives.py", f"{unit}.py", f"{unit}.pxd", *declared} <= set(choice.SOURCES)
@@ -476,7 +476,8 @@ def test_a_build_of_which_a_unit_is_missing_never_runs(tmp_path: Path, unit: str
 @pytest.mark.parametrize("unit", choice.UNITS)
 def test_a_unit_of_an_older_build_never_runs_with_the_others(tmp_path: Path, unit: str) -> None:
     folder = package(tmp_path, built=True)
-    (file,) = (file for file in choice.compiled_files(folder / "autograd") if file.name.startswith(f"{unit}."))
+    name = f"{Path(unit).name}."
+    (file,) = (file for file in choice.compiled_files(folder / "autograd") if file.name.startswith(name))
     digest = choice.fingerprint(PACKAGE)
     file.write_bytes(file.read_bytes().replace(digest, digest[:-1] + b"x"))
     done = run(folder, None)

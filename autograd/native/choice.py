@@ -14,13 +14,15 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).resolve().parents[1]
-UNITS = ("value", "backward")  # what is compiled, in the order in which it is imported; all of it or nothing
+FIRST = ("value", "backward")  # what ``import autograd`` imports, in this order ...
+UNITS = (*FIRST, "compile/flat", "compile/machine")  # ... and all that is compiled: all of it or nothing
 SOURCES = (
     *("floats.py", "rows.py", "primitives.py"),
     *(f"{unit}{suffix}" for unit in UNITS for suffix in (".py", ".pxd")),
-    *("native/rules.h", "native/slab.h", "native/build.py"),
+    *("native/rules.h", "native/slab.h", "native/build.py", "compile/interpreter.h"),
 )
 MARK = b"glassgrad sources "
 why_interpreted = ""  # empty where the compiled engine runs
@@ -43,21 +45,24 @@ def table_mark(package: Path = PACKAGE) -> bytes:
 
 def compiled_files(package: Path = PACKAGE) -> list[Path]:
     """The files of the compiled engine, one a unit; none if it was not built."""
-    files = [package / f"{unit}{suffix}" for unit in UNITS for suffix in importlib.machinery.EXTENSION_SUFFIXES]
+    return [file for unit in UNITS for file in _files(package, unit)]
+
+
+def _files(package: Path, unit: str) -> list[Path]:
+    files = [package / f"{unit}{suffix}" for suffix in importlib.machinery.EXTENSION_SUFFIXES]
     return [file for file in files if file.exists()]
 
 
 def obstacle(package: Path = PACKAGE) -> str:
     """Why the compiled engine cannot run; empty if it can."""
     files = compiled_files(package)
-    built = {file.name.partition(".")[0] for file in files}
-    if not built:
+    if not files:
         other = _elsewhere(package)
         if other is not None:
             return f"it was not built in {package}, only in {other}; run pip install -e . here, or run elsewhere"
         return "it was not built; install again where a C compiler and Python.h are"
     for unit in UNITS:
-        if unit not in built:
+        if not _files(package, unit):
             return f"{unit}.py was not built with the rest; install again to build it anew"
     for file in files:
         if fingerprint(package) not in file.read_bytes():
@@ -93,8 +98,8 @@ def engine() -> bool:
         raise ImportError(f"GLASSGRAD_NATIVE is {wish!r}: it can be 'require' or 'off', or not be set")
     reason = "GLASSGRAD_NATIVE is off" if wish == "off" else obstacle()
     if not reason:
-        for unit in UNITS:
-            importlib.import_module(f"autograd.{unit}")
+        for unit in FIRST:
+            load(unit)
         return True
     if wish == "require":
         raise ImportError(f"GLASSGRAD_NATIVE=require, but the compiled engine cannot run: {reason}")
@@ -104,14 +109,29 @@ def engine() -> bool:
         else:
             _unsaid = reason
     why_interpreted = reason
-    for unit in UNITS:
-        _import_source(unit)
+    for unit in FIRST:
+        load(unit)
     return False
+
+
+def load(unit: str) -> Any:
+    """Import a unit, compiled or not as the engine is."""
+    name = _name(unit)
+    if name not in sys.modules:
+        if why_interpreted:
+            _import_source(unit)
+        else:
+            importlib.import_module(name)
+    return sys.modules[name]
+
+
+def _name(unit: str) -> str:
+    return f"autograd.{unit.replace('/', '.')}"
 
 
 def _import_source(unit: str) -> None:
     """Import a unit from its source, also where a compiled file would come first."""
-    name = f"autograd.{unit}"
+    name = _name(unit)
     path = PACKAGE / f"{unit}.py"
     spec = importlib.util.spec_from_file_location(
         name, path, loader=importlib.machinery.SourceFileLoader(name, str(path))
@@ -131,4 +151,5 @@ def _import_source(unit: str) -> None:
             del sys.modules["cython"]
         else:
             sys.modules["cython"] = before
-    vars(sys.modules["autograd"])[unit] = module  # as an import statement would
+    package, _, base = name.rpartition(".")
+    vars(importlib.import_module(package))[base] = module  # as an import statement would

@@ -1,0 +1,1 @@
+"""Scalar programs recorded once and run at machine speed: ``compile``."""

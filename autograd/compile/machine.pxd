@@ -1,0 +1,3 @@
+# The C types of machine.py, for Cython.
+
+from autograd.value cimport Value

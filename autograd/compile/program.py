@@ -77,12 +77,12 @@ class Program:
 
     def operands(self, i: int) -> list[int]:
         """The operands of instruction ``i`` that are values or constants, those of its list among them."""
-        op, *rest = self.code[i].tolist()
+        op, *rest = map(int, self.code[i])
         name = NAMES[op]
         if name == "take":
-            return [rest[0], *self.lists[rest[1]].tolist()]
+            return [rest[0], *(int(x) for x in self.lists[rest[1]])]
         if name == "call":
-            return list(map(int, self.lists[rest[1]]))
+            return [int(x) for x in self.lists[rest[1]]]
         return rest[: ARITY[name]]
 
     def instructions(self) -> Iterator[tuple[int, str, list[int]]]:

@@ -19,6 +19,7 @@ from .value import Value
 
 if TYPE_CHECKING:
     from .checking import GradientMismatch, check_grads
+    from .compile import compile
     from .view import Graph, draw
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ __all__ = [
     "Graph",
     "Value",
     "check_grads",
+    "compile",
     "draw",
     "grad",
     "gradients",
@@ -41,7 +43,13 @@ __all__ = [
     "vjp",
 ]
 
-_LATER = {"GradientMismatch": "checking", "check_grads": "checking", "Graph": "view", "draw": "view"}
+_LATER = {
+    "GradientMismatch": "checking",
+    "check_grads": "checking",
+    "Graph": "view",
+    "draw": "view",
+    "compile": "compile",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -49,6 +57,8 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         from importlib import import_module
 
+        if name == "compile":  # a package that can be called
+            return import_module(".compile", __name__)
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

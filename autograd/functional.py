@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from itertools import takewhile
 from operator import index
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, TypeVarTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, TypeVarTuple, overload
 
 from .backward import sweep_floats, topological
 from .recording import recording
+from .rows import DETACHED
 from .structures import Structure, flatten
 from .sweeps import dependents, push, sweep
-from .value import Value, constant, freeze
+from .value import Value, constant, data_of, freeze, watched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,8 +92,10 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False
     for value in (output, *inputs):
         if not isinstance(value, Value):
             raise TypeError(f"gradients takes Values, not {type(value).__name__} {value!r}")
+    plain = not create_graph and watched(output)  # numbers, but of a program that is being recorded
     with recording(True):
-        return _reverse(topological(output, stop=set(inputs)), {output: 1.0}, inputs, create_graph)
+        slopes = _reverse(topological(output, stop=set(inputs)), {output: 1.0}, inputs, create_graph or plain)
+    return [slope.detach() for slope in slopes] if plain else slopes
 
 
 def _reverse(order: list[Value], seeds: dict[Value, Any], inputs: list[Value], lift: bool) -> list[Any]:
@@ -199,13 +202,13 @@ def _chosen(argnums: Argnums, count: int, name: str) -> list[int]:
 def _kept(numbers: Iterable[Any]) -> list[Any]:
     """The numbers, without their history where nothing is recorded, as of any operation there."""
     numbers = list(numbers)
-    if any(isinstance(number, Value) for number in numbers) and (+Value(0.0)).op is None:
+    if any(isinstance(number, Value) for number in numbers) and (+Value(0.0)).op in (None, DETACHED):
         return [number.detach() if isinstance(number, Value) else number for number in numbers]
     return numbers
 
 
 def float_of(number: Any) -> float:
-    return number.data if isinstance(number, Value) else float(number)
+    return data_of(number) if isinstance(number, Value) else float(number)
 
 
 def name_of(f: Function) -> str:
@@ -219,6 +222,26 @@ def _seed(outputs: Iterable[Any], seeds: Iterable[Any]) -> dict[Value, Any]:
         if isinstance(output, Value):
             result[output] = result[output] + seed if output in result else seed
     return result
+
+
+class Transform(NamedTuple):
+    """What a function that ``value_and_grad``, ``grad`` or ``jacobian`` made says of itself, for ``compile``."""
+
+    kind: str
+    function: Function
+    argnums: Argnums
+    made: Function  # itself: a wrapper of it that copied its attributes is another function
+
+
+def transform_of(f: Any) -> Transform | None:
+    """How a function was made of another, if one of the transforms made it."""
+    transform = getattr(f, "__transform__", None)
+    return transform if isinstance(transform, Transform) and transform.made is f else None
+
+
+def _marked(kind: str, f: Function, argnums: Argnums, made: Function) -> Function:
+    made.__transform__ = Transform(kind, f, argnums, made)  # type: ignore[attr-defined]  # functions take attributes
+    return made
 
 
 # ---- the transforms --------------------------------------------------------------------------------------------------
@@ -246,7 +269,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
         run = Run(f, args, kwargs, argnums)
         return run.value(), run.given.rebuild(run.reverse(_seed([run.scalar()], [1.0])))
 
-    return derived
+    return _marked("value_and_grad", f, argnums, derived)
 
 
 @overload
@@ -272,7 +295,7 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
     def derived(*args: Any, **kwargs: Any) -> Any:
         return both(*args, **kwargs)[1]
 
-    return derived
+    return _marked("grad", f, _argnums(argnums), derived)
 
 
 def jacobian(f: Function, argnums: Argnums = 0) -> Function:
@@ -292,7 +315,7 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
         rows = [run.reverse(_seed([number], [1.0])) for number in run.numbers]
         return run.structure.of_structures(run.given, rows)
 
-    return derived
+    return _marked("jacobian", f, argnums, derived)
 
 
 @overload

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, overload
 from . import floats
 from .rows import BUILTIN as BUILTIN
 from .rows import CONSTANT as CONSTANT
+from .rows import DETACHED as DETACHED
 from .rows import NUMBERED, Rule
 from .rows import POSITIVE as POSITIVE
 from .rows import ROWS as ROWS

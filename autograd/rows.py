@@ -188,10 +188,30 @@ class Switched:
 CONSTANT = Primitive("constant", float, ())
 
 
+def _no_slope(_y: Any, *_: Any) -> int:
+    return 0
+
+
+def _chosen(_y: Any, i: Any, *xs: Any) -> list[Any]:
+    """1 for the operand that ``take`` chose, 0 for the others and the index."""
+    where = TABLE["where"]
+    return [0, *(where(i == k, 1, where(i == k - len(xs), 1, 0)) for k in range(len(xs)))]
+
+
+# What a function that is being compiled records beside the table's rows: a number that is cut off from where it comes
+# from, comparisons as numbers (1.0 where they hold), and an item of a list at a place that is known at run time only.
+DETACHED = Primitive("detach", float, (_no_slope,))
+LESS = Primitive("less", lambda a, b: float(a < b), (_no_slope, _no_slope), text="%s < %s", precedence=0)
+LESS_EQUAL = Primitive("less_equal", lambda a, b: float(a <= b), (_no_slope, _no_slope), text="%s <= %s", precedence=0)
+EQUAL = Primitive("equal", lambda a, b: float(a == b), (_no_slope, _no_slope), text="%s == %s", precedence=0)
+TAKE = Primitive("take", lambda i, *xs: xs[int(i)], _chosen)
+INTERNAL = {row.name: row for row in (CONSTANT, DETACHED, LESS, LESS_EQUAL, EQUAL, TAKE)}
+
+
 def lookup(name: str) -> Primitive:
     """The row called ``name``; KeyError, with the remedy, if there is none (a user's row must be defined first)."""
-    if name == CONSTANT.name:
-        return CONSTANT
+    if name in INTERNAL and name not in TABLE:
+        return INTERNAL[name]
     family = name.rstrip("0123456789")
     if name not in TABLE and family in NUMBERED and family != name:
         return NUMBERED[family](int(name.removeprefix(family)))

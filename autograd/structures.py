@@ -95,6 +95,15 @@ class Structure:
             raise ValueError(f"a structure of {self.size} numbers is rebuilt from as many leaves, not {len(leaves)}")
         return _built(self.spec, iter(leaves), _array)
 
+    def stacked(self, columns: Any) -> Any:
+        """The tree with a column of this array of shape (points, size) for each number: arrays by points."""
+        points = len(columns)
+
+        def array(shape: tuple[int, ...], items: list[Any]) -> Any:
+            return sys.modules["numpy"].stack(items, 1).reshape(points, *shape)
+
+        return _built(self.spec, iter(columns.T), array, lambda column: column.copy())
+
     def match(self, tree: Any, what: str) -> list[Any]:
         """The numbers of a tree that has this structure, paired by key and shape, in the order of this structure.
 

@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable
 from typing import Any
 
 from .errors import ERRORS, explained
-from .value import Value, numbers_of
+from .value import Value, data_of, numbers_of
 
 
 def edges(node: Value, active: Container[Value] | None = None, lift: bool = False) -> list[tuple[Value, Any]]:
@@ -27,7 +27,7 @@ def edges(node: Value, active: Container[Value] | None = None, lift: bool = Fals
     args: Any = node.args
     y: Any
     xs: Any
-    y, xs = (node, args) if lift else (node.data, numbers_of(node))
+    y, xs = (node, args) if lift else (data_of(node), numbers_of(node))
     if lift:
         _check_unchanged(node)
     rules: Any = row.partials
@@ -49,7 +49,8 @@ def edges(node: Value, active: Container[Value] | None = None, lift: bool = Fals
 
 def _check_unchanged(node: Value) -> None:
     for arg, x in zip(node.args, numbers_of(node), strict=True):
-        if isinstance(arg, Value) and arg.data != x and (arg.data == arg.data or x == x):
+        data = data_of(arg) if isinstance(arg, Value) else x
+        if data != x and (data == data or x == x):
             raise RuntimeError(
                 f"{arg!r} was {x!r} when {node.op} was computed from it: "
                 "a derivative that is to be differentiated again needs a graph computed from the present data"

@@ -83,7 +83,9 @@ cdef int ADD, SUB, MUL, DIV, MOD, NEG, POS, POW, FLOORDIV, ABS, SIGN, RELU, SIGM
 cdef int LOG, LOG2, LOG10, LOG1P, SQRT, CBRT, ERF, ERFC, SIN, COS, TAN, ASIN, ACOS, ATAN, SINH, COSH, TANH
 cdef int ASINH, ACOSH, ATANH, ATAN2
 cdef object PAIR
-cdef bint COMPILED, paused
+cdef bint COMPILED, paused, watching
+cdef int DETACH, LT, LE, GT, GE, EQ, NE
+cdef object _watcher
 cdef object _backward
 
 @cython.final
@@ -105,7 +107,7 @@ cdef object _binary(int code, object a, object b)
 cdef Value _many(object row, tuple args)
 @cython.locals(xs="double *", i=Py_ssize_t)
 cdef tuple _floats(object numbers, Py_ssize_t n)
-@cython.locals(node=Value)
+@cython.locals(node=Value, off=bint)
 cdef Value _node(int code, int shape, double y, object a, object b, double xa, double xb)
 cdef object _number(object x)
 cdef double required(object x, str what) except? -7.123e-307
@@ -115,7 +117,10 @@ cpdef tuple numbers_of(Value node)
 cpdef Value freeze(Value leaf)
 @cython.locals(node=Value, numbers="double *", i=Py_ssize_t)
 cpdef Value made(object row, double y, object args, object xs, object grad, object label)
-cdef object _compare(object relation, Value value, object other)
+@cython.locals(a=double, b=double)
+cdef object _compare(int relation, Value value, object other)
+cpdef double data_of(Value node) except? -7.123e-307
+cpdef bint watched(object value) except -1
 
 # A row that is called by its name (relu(x), dot(ws, xs)) goes through Python; here are the shortcuts for the calls that
 # programs make most.  Whatever else is given takes the way through Python, errors too.

@@ -71,6 +71,10 @@ SIN, COS, TAN, ASIN, ACOS, ATAN = (row.code for row in (rows.sin, rows.cos, rows
 SINH, COSH, TANH = rows.sinh.code, rows.cosh.code, rows.tanh.code
 ASINH, ACOSH, ATANH, ATAN2 = rows.asinh.code, rows.acosh.code, rows.atanh.code, rows.atan2.code
 
+DETACH = rows.DETACHED.code
+LT, LE, GT, GE, EQ, NE = 0, 1, 2, 3, 4, 5
+RELATIONS = (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne)
+
 NOTHING: Any = None
 PAIR = rows.dot.gather  # a compiled call of a row that gathers so has a shortcut
 
@@ -119,12 +123,16 @@ class Value:
         """The number.  It can be set on a leaf; an intermediate node's is what its operation gave."""
         if self._shape == UNSET:
             unset(self)
+        if watching and watched(self):
+            _watcher.read(self)
         return self._data
 
     @data.setter
     def data(self, data: Number) -> None:
         if self._shape == UNSET:
             unset(self)
+        if watching and watched(self):
+            _watcher.refuse("the data of a Value is set")
         if self._code:
             raise AttributeError(
                 f"the data of {self!r} is the result of {self.op}: set the data of a leaf and compute again"
@@ -197,10 +205,14 @@ class Value:
         does not change them.  Takes time linear in the number of operations, at any depth.  If a derivative does not
         exist (sqrt at 0), raises ZeroDivisionError, ValueError or OverflowError and leaves every ``.grad`` as it was.
         """
+        if watching and watched(self):
+            _watcher.refuse("backward is called")
         _backward(self, grad)
 
     def detach(self) -> Value:
         """A leaf with the same data and label, and no history."""
+        if watching and watched(self):
+            return _apply(rows.DETACHED, (self,))
         return Value(self.data, self._label)
 
     # ---- operators ---------------------------------------------------------------------------------------------------
@@ -238,19 +250,23 @@ class Value:
     # ---- comparisons are those of the data; identity is what hash and dict keys go by --------------------------------
 
     # fmt: off
-    def __eq__(self, other: object) -> bool: return _compare(operator.eq, self, other)
-    def __ne__(self, other: object) -> bool: return _compare(operator.ne, self, other)
-    def __lt__(self, other: Value | Number) -> bool: return _compare(operator.lt, self, other)
-    def __le__(self, other: Value | Number) -> bool: return _compare(operator.le, self, other)
-    def __gt__(self, other: Value | Number) -> bool: return _compare(operator.gt, self, other)
-    def __ge__(self, other: Value | Number) -> bool: return _compare(operator.ge, self, other)
+    def __eq__(self, other: object) -> bool: return _compare(EQ, self, other)
+    def __ne__(self, other: object) -> bool: return _compare(NE, self, other)
+    def __lt__(self, other: Value | Number) -> bool: return _compare(LT, self, other)
+    def __le__(self, other: Value | Number) -> bool: return _compare(LE, self, other)
+    def __gt__(self, other: Value | Number) -> bool: return _compare(GT, self, other)
+    def __ge__(self, other: Value | Number) -> bool: return _compare(GE, self, other)
     # fmt: on
 
     def __hash__(self) -> int:
         return id(self) >> 4
 
     def __bool__(self) -> bool:
-        return self.data != 0.0
+        if self._shape == UNSET:
+            unset(self)
+        if watching and watched(self):
+            return bool(_watcher.decide(self))
+        return self._data != 0.0
 
     # ---- nothing drops a gradient in silence -------------------------------------------------------------------------
 
@@ -269,10 +285,10 @@ class Value:
     def __repr__(self) -> str:
         grad = f", grad={self._grad!r}" if self._graded else ""
         label = f", label={self._label!r}" if self._label else ""
-        return f"{type(self).__name__}({self.data!r}{grad}{label})"
+        return f"{type(self).__name__}({data_of(self)!r}{grad}{label})"
 
     def __format__(self, spec: str) -> str:
-        return format(self.data, spec)
+        return format(data_of(self), spec)
 
     def __copy__(self) -> Value:
         from .copying import copied
@@ -381,14 +397,34 @@ def required(x: Any, what: str) -> float:
     return number
 
 
-def _compare(relation: Callable[[Any, Any], Any], value: Value, other: Any) -> bool:
+def _compare(relation: int, value: Value, other: Any) -> Any:
     if value._shape == UNSET:
         unset(value)
-    if type(other) is Value or isinstance(other, Value):
-        other = other.data
-    elif type(other) is not float and type(other) is not int and not is_real(other):
+    a = value._data
+    b = 0.0
+    if type(other) is float:
+        b = other
+    elif type(other) is Value or isinstance(other, Value):
+        if cast(Value, other)._shape == UNSET:
+            unset(other)
+        b = cast(Value, other)._data
+    elif type(other) is int or is_real(other):  # compared as it is: a float may not have all its digits
+        if watching and watched(value):
+            return _watcher.compared(relation, value, other)
+        return bool(RELATIONS[relation](value._data, other))
+    else:
         return NotImplemented
-    return bool(relation(value._data, other))
+    if watching and (watched(value) or watched(other)):
+        return _watcher.compared(relation, value, other)
+    if relation == LT:
+        return a < b
+    if relation == LE:
+        return a <= b
+    if relation == GT:
+        return a > b
+    if relation == GE:
+        return a >= b
+    return a == b if relation == EQ else a != b
 
 
 def _apply(row: Primitive, args: tuple[Any, ...]) -> Value:
@@ -477,7 +513,8 @@ def _floats(numbers: Any, n: int) -> tuple[float, ...]:
 
 def _node(code: int, shape: int, y: float, a: Any, b: Any, xa: float, xb: float) -> Value:
     """A node, or a leaf where nothing is recorded."""
-    if paused and not _is_on():
+    off = paused and not _is_on()
+    if off and not (watching and _watcher.is_here()):
         code, shape, a, b, xa, xb = 0, LEAF, None, None, 0.0, 0.0
     node = new_node(Value, a, b)
     node._code = code
@@ -486,6 +523,10 @@ def _node(code: int, shape: int, y: float, a: Any, b: Any, xa: float, xb: float)
     node._data = y
     node._xa = xa
     node._xb = xb
+    if watching and _watcher.is_here():
+        _watcher.note(node._birth)
+        if off and code != DETACH:
+            return _unary(DETACH, node)
     return node
 
 
@@ -498,6 +539,34 @@ def freeze(leaf: Value) -> Value:
 def constant(number: Any) -> Value:
     """A Value that depends on nothing and is no leaf."""
     return freeze(Value(number))
+
+
+watching = False  # whether a function is being compiled, in whatever thread
+_watcher: Any = None  # what its comparisons and the reading of its numbers are told; see compile/trace.py
+
+
+def watch(watcher: Any) -> Any:
+    """Have the watcher told of comparisons, decisions and reads of its own Values; None: nobody.  Returns the last."""
+    global watching, _watcher
+    before, _watcher, watching = _watcher, watcher, watcher is not None
+    return before
+
+
+def watched(value: Any) -> bool:
+    """Whether a Value was made since a function that is being compiled began, in its thread."""
+    return (
+        watching
+        and (type(value) is Value or isinstance(value, Value))
+        and cast(Value, value)._birth >= _watcher.since
+        and bool(_watcher.is_here())
+    )
+
+
+def data_of(node: Value) -> float:
+    """The number of a Value, for the engine's own use: nobody is told."""
+    if node._shape == UNSET:
+        unset(node)
+    return node._data
 
 
 recording_here: ContextVar[Switch | None] = ContextVar("recording", default=None)  # the innermost entry

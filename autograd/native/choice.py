@@ -39,8 +39,8 @@ def fingerprint(package: Path = PACKAGE) -> bytes:
 
 def table_mark(package: Path = PACKAGE) -> bytes:
     """What ``rules.h`` carries to tell which table it was made from."""
-    table = b"".join((package / name).read_bytes() for name in ("floats.py", "primitives.py"))
-    return b"floats.py, primitives.py: " + hashlib.sha256(table.replace(b"\r\n", b"\n")).hexdigest().encode()
+    table = b"".join((package / name).read_bytes() for name in ("floats.py", "rows.py", "primitives.py"))
+    return b"floats.py, rows.py, primitives.py: " + hashlib.sha256(table.replace(b"\r\n", b"\n")).hexdigest().encode()
 
 
 def compiled_files(package: Path = PACKAGE) -> list[Path]:

@@ -1,0 +1,510 @@
+"""``compile``: a function, recorded once for each structure of its arguments and each way through its branches."""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass, replace
+from functools import update_wrapper
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import functional
+from ..backward import birth_of, topological
+from ..functional import name_of, transform_of
+from ..rows import BUILTIN, TABLE
+from ..structures import Structure, flatten
+from ..value import Value, data_of
+from .executors import Executor
+from .flat import Builder, finished, lowered, place_of, slopes
+from .program import Program
+from .trace import Guard, traced
+
+LIMIT = 64  # ways through a function before the eager engine takes those that are left
+TIERS = ("auto", "interpreter", "llvm")
+BRANCHES = ("retrace", "raise")
+REDUCE = (None, "sum", "mean")
+
+
+class BranchError(RuntimeError):
+    """A compiled function came to a branch that its program does not take."""
+
+
+class Recorded(NamedTuple):
+    """One way through a function: its program, and where that is the right one."""
+
+    program: Program
+    executor: Executor
+    guards: list[Guard]
+    result: Structure
+    places: list[int]  # for each number of the result, its place among the program's outputs
+    users: list[Any]  # the rows of the user's own that it was made from
+    branches: dict[tuple[int, float], Recorded]  # by the first guard that came out otherwise, and by how it did
+
+    @property
+    def size(self) -> int:
+        """How many of the program's outputs are results; the guards' numbers come after them."""
+        return len(self.program.outputs) - len(self.guards)
+
+
+class Compiled:
+    """What ``compile`` makes of a function."""
+
+    def __init__(self, function: Callable[..., Any], tier: str, exact: bool, check: bool, on_branch: str) -> None:
+        for name, given, known in (("tier", tier, TIERS), ("on_branch", on_branch, BRANCHES)):
+            if given not in known:
+                raise ValueError(f"compile: {name} is one of {', '.join(map(repr, known))}, not {given!r}")
+        if not callable(function):
+            raise TypeError(f"compile takes a function, not {type(function).__name__} {function!r}")
+        self.function = function
+        self.options = (tier, exact, check, on_branch)
+        self._recorded: dict[Any, Recorded] = {}
+        self._counts: dict[Any, int] = {}
+        self._last: Recorded | None = None
+        update_wrapper(self, function)
+
+    def __repr__(self) -> str:
+        return f"<compiled {name_of(self.function)}>"
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        from types import MethodType
+
+        return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> Any:
+        module = sys.modules.get(getattr(self, "__module__", ""))
+        name = getattr(self, "__qualname__", "")
+        if getattr(module, name, None) is self:
+            return name
+        return _rebuilt, (_Recipe.of(self.function), self.options)
+
+    @property
+    def program(self) -> Program:
+        """The program that ran last.  AttributeError if none was recorded yet."""
+        if self._last is None:
+            raise AttributeError(f"{self!r} has no program yet: call it, and it is recorded")
+        return self._last.program
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function's result, from its program if the arguments are numbers; of Values, the function itself."""
+        numbers: Sequence[float]
+        if not kwargs and {*map(type, args)} == {float}:
+            key: Any = len(args)
+            numbers = args
+        else:
+            taken = Arguments(self.function, args, kwargs)
+            if taken.values:
+                return self.function(*args, **kwargs)
+            key, numbers = taken.key, taken.numbers
+        recorded = self._recorded.get(key)
+        if recorded is None or any(TABLE.get(row.name) is not row for row in recorded.users):
+            recorded = self._first(key, args, kwargs)
+        while True:
+            executor = recorded.executor
+            outputs = executor.run(numbers)
+            if executor.flagged and self.options[2]:
+                return self.function(*args, **kwargs)
+            if recorded.guards:
+                failed = _failed(recorded, outputs)
+                if failed >= 0:
+                    branch = (failed, outputs[recorded.size + failed])
+                    found = recorded.branches.get(branch)
+                    if found is None:
+                        found = self._branched(recorded, branch, key, args, kwargs)
+                    if found is None:
+                        return self.function(*args, **kwargs)
+                    recorded = found
+                    continue
+            self._last = recorded
+            return recorded.result.rebuild([outputs[place] for place in recorded.places])
+
+    def _first(self, key: Any, args: Any, kwargs: Any) -> Recorded:
+        self._counts[key] = 1
+        recorded = self._recorded[key] = self._record(args, kwargs)
+        return recorded
+
+    def _record(self, args: Any, kwargs: Any) -> Recorded:
+        tier, exact, _, _ = self.options
+        return record(self.function, Arguments(self.function, args, kwargs), tier, exact)
+
+    def _branched(self, recorded: Recorded, branch: tuple[int, float], key: Any, args: Any, kwargs: Any) -> Any:
+        """What was recorded for arguments that take another branch; None when there are too many of these."""
+        guard = recorded.guards[branch[0]]
+        if self.options[3] == "raise":
+            place = f"{guard.place[0]}:{guard.place[1]}"
+            raise BranchError(
+                f"{name_of(self.function)} was compiled where {guard.what} at {place} was {guard.expected:g}, "
+                f'and here it is {branch[1]:g}: use where or take there, or on_branch="retrace"'
+            )
+        if self._counts[key] >= LIMIT:
+            if self._counts[key] == LIMIT:
+                self._counts[key] += 1
+                warnings.warn(
+                    f"{name_of(self.function)} took {LIMIT} ways through its branches, the last at {guard.place[0]}:"
+                    f"{guard.place[1]}; others run uncompiled from here on: use where or take there",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+            return None
+        self._counts[key] += 1
+        found = recorded.branches[branch] = self._record(args, kwargs)
+        return found
+
+    # ---- many points at once -----------------------------------------------------------------------------------------
+
+    def lanes(self, *args: Any, shared: Sequence[int] = (), reduce: str | None = None, threads: int = 1) -> Any:
+        """The results at many points at once.
+
+        Arguments are arrays, or lists, tuples, dicts and dataclasses of arrays, with a leading axis of points; those
+        whose places are in ``shared`` are the same at all points and have none.  The numbers of the result get the
+        leading axis too, or, with ``reduce``, are the "sum" or "mean" over the points, added in their order.  It is
+        what the function gives point by point, also where points take different branches.  Raises ValueError for
+        arrays of different lengths, or no point to take a mean of.
+        """
+        if reduce not in REDUCE:
+            raise ValueError(f"reduce is 'sum', 'mean' or None, not {reduce!r}")
+        points = Points(self.function, args, shared)
+        if points.count == 0:
+            raise ValueError(f"{name_of(self.function)}.lanes was given no points")
+        first = points.at(0)
+        taken = Arguments(self.function, first, {})
+        recorded = self._recorded.get(taken.key)
+        if recorded is None or any(TABLE.get(row.name) is not row for row in recorded.users):
+            recorded = self._first(taken.key, first, {})
+        self._last = recorded
+        size = len(recorded.places)
+        wanted = np.array(recorded.places, np.int64)
+        if reduce is not None and not recorded.guards:
+            reduced = np.ones(len(recorded.program.outputs), bool)
+            _, sums, flagged = recorded.executor.lanes(
+                points.rows, points.shared, points.varying_at, points.shared_at, reduced, threads
+            )
+            if not (flagged.any() and self.options[2]):
+                sums = sums[wanted] / points.count if reduce == "mean" else sums[wanted]
+                return recorded.result.rebuild(sums.tolist())
+        results = np.empty((points.count, size))
+        structure = self._split(taken.key, recorded, points, np.arange(points.count), results, threads)
+        if reduce is None:
+            return structure.stacked(results)
+        total = np.cumsum(results, axis=0)[-1] + 0.0
+        return structure.rebuild((total / points.count if reduce == "mean" else total).tolist())
+
+    def _split(self, key: Any, recorded: Recorded, points: Points, at: Any, results: Any, threads: int) -> Structure:
+        """Fill in the results of the points ``at``: those that take other branches are run by other programs."""
+        reduced = np.zeros(len(recorded.program.outputs), bool)
+        rows = points.rows if len(at) == points.count else np.ascontiguousarray(points.rows[at])
+        outputs, _, flagged = recorded.executor.lanes(
+            rows, points.shared, points.varying_at, points.shared_at, reduced, threads
+        )
+        if not self.options[2]:
+            flagged = np.zeros(len(at), bool)
+        failed = np.full(len(at), -1)
+        for k, guard in enumerate(recorded.guards):
+            column = outputs[:, recorded.size + k]
+            failed[(failed < 0) & (column != guard.expected)] = k
+        failed[flagged] = -1
+        good = (failed < 0) & ~flagged
+        results[at[good]] = outputs[good][:, recorded.places]
+        for i in at[flagged]:  # as eager has it, errors too
+            self._eager(points, int(i), recorded.result, results)
+        for k in sorted({*failed.tolist()} - {-1}):
+            column = outputs[:, recorded.size + k]
+            for number in np.unique(column[failed == k]).tolist():
+                there = at[(failed == k) & (column == number)]
+                first = points.at(int(there[0]))
+                found = recorded.branches.get((k, number))
+                if found is None:
+                    found = self._branched(recorded, (k, number), key, first, {})
+                if found is None:
+                    for i in there:
+                        self._eager(points, int(i), recorded.result, results)
+                elif found.result != recorded.result:
+                    raise ValueError(f"{name_of(self.function)} returns different structures at different points")
+                else:
+                    self._split(key, found, points, there, results, threads)
+        return recorded.result
+
+    def _eager(self, points: Points, i: int, structure: Structure, results: Any) -> None:
+        results[i] = structure.match(self.function(*points.at(i)), "the result")
+
+
+def _failed(recorded: Recorded, outputs: Sequence[float]) -> int:
+    """The first guard that came out otherwise than it was recorded, or -1."""
+    at = recorded.size
+    for k, guard in enumerate(recorded.guards):
+        if outputs[at + k] != guard.expected:
+            return k
+    return -1
+
+
+# ---- arguments -------------------------------------------------------------------------------------------------------
+
+
+class Arguments:
+    """Arguments taken apart: the numbers are inputs, all that is no number belongs to the key.
+
+    Raises TypeError for what is neither a number, or a structure of numbers, nor hashable.
+    """
+
+    def __init__(self, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        self.numbers: list[float] = []
+        self.structures: list[Structure | None] = []
+        self.statics: list[Any] = []
+        self.names = sorted(kwargs)
+        self.count = len(args)
+        self.values = False
+        for i, arg in enumerate([*args, *(kwargs[name] for name in self.names)]):
+            what = f"argument {i if i < len(args) else self.names[i - len(args)]} of {name_of(function)}"
+            try:
+                leaves, structure = flatten(arg, what)
+            except TypeError:
+                if isinstance(arg, list | tuple | dict | np.ndarray):
+                    raise
+                try:
+                    hash(arg)
+                except TypeError:
+                    raise TypeError(f"{what} is neither made of numbers nor hashable: {arg!r}") from None
+                self.structures.append(None)
+                self.statics.append(arg)
+                continue
+            self.values = self.values or any(isinstance(leaf, Value) for leaf in leaves)
+            self.structures.append(structure)
+            if not self.values:
+                self.numbers += map(float, leaves)
+        self.key: Any = (tuple(self.structures), tuple(self.names), tuple(self.statics))
+        if self.structures and not kwargs and all(s is not None and s.spec is None for s in self.structures):
+            self.key = len(args)
+
+    def sizes(self) -> list[int]:
+        return [0 if structure is None else structure.size for structure in self.structures]
+
+    def rebuilt(self, numbers: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments with other numbers."""
+        statics, at, built = iter(self.statics), 0, []
+        for structure in self.structures:
+            if structure is None:
+                built.append(next(statics))
+            else:
+                built.append(structure.rebuild(numbers[at : at + structure.size]))
+                at += structure.size
+        return built[: self.count], dict(zip(self.names, built[self.count :], strict=True))
+
+
+class Points:
+    """The arguments of ``lanes``: a row of numbers for each point, and the numbers that all points share."""
+
+    def __init__(self, function: Callable[..., Any], args: Sequence[Any], shared: Sequence[int]) -> None:
+        alike = {i % len(args) if -len(args) <= i < len(args) else i for i in shared}
+        if not alike <= set(range(len(args))):
+            raise ValueError(f"shared names argument {max(alike)} of {len(args)}")
+        self.args = [arg if i in alike else _arrays(arg) for i, arg in enumerate(args)]
+        self.alike = alike
+        columns: list[Any] = []
+        numbers: list[float] = []
+        varying_at: list[int] = []
+        shared_at: list[int] = []
+        self.count = -1
+        at = 0
+        for i, arg in enumerate(self.args):
+            if i in alike:
+                leaves = Arguments(function, [arg], {}).numbers
+                numbers += leaves
+                shared_at += range(at, at + len(leaves))
+                at += len(leaves)
+                continue
+            for array in _leaves(arg):
+                if array.ndim == 0:
+                    raise ValueError(
+                        f"argument {i} of {name_of(function)} has no axis of points: give it one, or name it in shared"
+                    )
+                if self.count not in (-1, len(array)):
+                    raise ValueError(f"argument {i} of {name_of(function)} has {len(array)} points, not {self.count}")
+                self.count = len(array)
+                flat = array.reshape(len(array), -1)
+                columns.append(flat)
+                varying_at += range(at, at + flat.shape[1])
+                at += flat.shape[1]
+        if self.count < 0:
+            raise ValueError(f"all arguments of {name_of(function)} are shared: call it for the one point that is")
+        self.rows = np.ascontiguousarray(np.concatenate(columns, axis=1))
+        self.shared = np.array(numbers, float)
+        self.varying_at = np.array(varying_at, np.int32)
+        self.shared_at = np.array(shared_at, np.int32)
+
+    def at(self, point: int) -> list[Any]:
+        """The arguments at one point."""
+        return [
+            arg
+            if i in self.alike
+            else _mapped(arg, lambda array: array[point].tolist() if array.ndim == 1 else array[point])
+            for i, arg in enumerate(self.args)
+        ]
+
+
+def _mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(tree, np.ndarray):
+        return change(tree)
+    if isinstance(tree, dict):
+        return type(tree)((key, _mapped(item, change)) for key, item in tree.items())
+    if isinstance(tree, tuple):
+        items = [_mapped(item, change) for item in tree]
+        return tree._make(items) if hasattr(tree, "_make") else tuple(items)
+    if is_dataclass(tree) and not isinstance(tree, type):
+        return replace(tree, **{field.name: _mapped(getattr(tree, field.name), change) for field in fields(tree)})
+    return change(np.asarray(tree, float))
+
+
+def _arrays(tree: Any) -> Any:
+    return _mapped(tree, lambda array: np.asarray(array, float))
+
+
+def _leaves(tree: Any) -> list[Any]:
+    found: list[Any] = []
+
+    def kept(array: Any) -> Any:
+        found.append(array)
+        return array
+
+    _mapped(tree, kept)
+    return found
+
+
+# ---- recording -------------------------------------------------------------------------------------------------------
+
+
+def record(function: Callable[..., Any], taken: Arguments, tier: str, exact: bool) -> Recorded:
+    """Trace a function at these arguments, and make a program of what it did."""
+    transform = transform_of(function)
+    inner = function if transform is None else transform.function
+    name = name_of(inner)
+
+    def run(values: list[Value]) -> Any:
+        args, kwargs = taken.rebuilt(values)
+        return inner(*args, **kwargs)
+
+    inputs, result, watcher = traced(run, taken.numbers)
+    numbers, structure = flatten(result, f"the result of {name}")
+    outputs = [number for number in numbers if isinstance(number, Value)]
+    order = topological(*outputs, *(guard.node for guard in watcher.guards))
+    builder = Builder(len(inputs))
+    try:
+        graph = lowered(builder, order, inputs, watcher)
+    except KeyError as error:
+        (foreign,) = (node for node in order if birth_of(node) == error.args[0])
+        raise TypeError(
+            f"{name} computes with {foreign!r}, which is none of its arguments: a compiled function would not see it "
+            "change; pass it as an argument, or use its .data"
+        ) from None
+
+    def operand(number: Any) -> int:
+        return (
+            int(graph.values[place_of(graph, number)]) if isinstance(number, Value) else builder.constant(float(number))
+        )
+
+    results: list[int] = []
+    if transform is None or transform.kind == "value_and_grad":
+        results += map(operand, numbers)
+    if transform is None:
+        tree = structure
+        order_of_results = list(range(len(results)))
+    else:
+        given = _given(taken, transform.argnums, name)
+        if transform.kind != "jacobian" and not structure.is_number:
+            raise TypeError(
+                f"{name} must return one number to have a gradient, not {type(result).__name__} {result!r}; "
+                "for several numbers use autograd.jacobian"
+            )
+        rows = []
+        for number in numbers:
+            by = [place_of(graph, inputs[i]) for i in given.inputs]
+            if isinstance(number, Value):
+                rows.append(slopes(graph, place_of(graph, number), by))
+            else:
+                rows.append([builder.zero] * len(by))
+        tree, order_of_results = _laid_out(transform.kind, structure, given.structure, rows, len(results))
+        results += [slope for row in rows for slope in row]
+    found: dict[int, Guard] = {}  # by operand, so that nothing is asked twice; a constant needs no guard
+    for guard in watcher.guards:
+        if (at := operand(guard.node)) >= 0:
+            found.setdefault(at, guard)
+    program = finished(builder, [*results, *found], watcher.places)
+    users = [row for row in graph.rows() if row is not None and row.name in TABLE and row.name not in BUILTIN]
+    recorded = Recorded(
+        program, Executor(program, tier, exact), [*found.values()], tree, order_of_results,
+        users, {},
+    )  # fmt: skip
+    _verify(recorded, taken.numbers, numbers if transform is None or transform.kind == "value_and_grad" else [])
+    return recorded
+
+
+def _verify(recorded: Recorded, inputs: Sequence[float], numbers: Sequence[Any]) -> None:
+    """Run the program where it was recorded: it must give what was computed there."""
+    outputs = recorded.executor.run(inputs)
+    if recorded.executor.flagged:
+        return
+    for k, number in enumerate(numbers):
+        expected = data_of(number) if isinstance(number, Value) else float(number)
+        assert outputs[k] == expected or not math.isfinite(expected), f"replay gives {outputs[k]!r} for {number!r}"
+    assert _failed(recorded, outputs) < 0, "replay takes another branch than the recording"
+
+
+class _Given(NamedTuple):
+    structure: Structure
+    inputs: list[int]  # the places of its numbers among the inputs
+
+
+def _given(taken: Arguments, argnums: Any, name: str) -> _Given:
+    """What derivatives are by: the arguments that argnums name."""
+    chosen = functional._chosen(argnums, taken.count, name)
+    sizes = taken.sizes()
+    structures: list[Any] = [taken.structures[i] for i in chosen]
+    for i, structure in zip(chosen, structures, strict=True):
+        if structure is None:
+            raise TypeError(f"argument {i} of {name} is no number, nor made of numbers: it has no derivative")
+    inputs = [at for i in chosen for at in range(sum(sizes[:i]), sum(sizes[: i + 1]))]
+    return _Given(Structure.of_tuple(structures) if isinstance(argnums, tuple) else structures[0], inputs)
+
+
+def _laid_out(
+    kind: str, structure: Structure, given: Structure, rows: list[list[int]], before: int
+) -> tuple[Structure, list[int]]:
+    """The structure of a transform's result, and for each of its numbers the place among the values and slopes."""
+    size = len(rows[0]) if rows else 0
+    numbered = [[float(before + k * size + i) for i in range(size)] for k in range(len(rows))]
+    tree: Any
+    if kind == "jacobian":
+        tree = structure.of_structures(given, numbered)
+    else:
+        tree = given.rebuild(numbered[0])
+        if kind == "value_and_grad":
+            tree = (structure.rebuild([float(i) for i in range(before)]), tree)
+    leaves, laid_out = flatten(tree, "the result")
+    return laid_out, list(map(int, leaves))
+
+
+# ---- pickles ---------------------------------------------------------------------------------------------------------
+
+
+class _Recipe(NamedTuple):
+    """How a function can be made again in another process: by its name, or by a transform of one that can."""
+
+    kind: str
+    function: Any
+    argnums: Any
+
+    @classmethod
+    def of(cls, function: Any) -> _Recipe:
+        transform = transform_of(function)
+        if transform is None:
+            return cls("", function, None)
+        return cls(transform.kind, cls.of(transform.function), transform.argnums)
+
+    def made(self) -> Any:
+        return getattr(functional, self.kind)(self.function.made(), self.argnums) if self.kind else self.function
+
+
+def _rebuilt(recipe: _Recipe, options: tuple[Any, ...]) -> Compiled:
+    return Compiled(recipe.made(), *options)

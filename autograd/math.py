@@ -88,6 +88,7 @@ from .primitives import max_ as max
 from .primitives import min_ as min
 from .primitives import pow_ as pow
 from .primitives import sum_ as sum
+from .rows import TAKE, whole
 
 if TYPE_CHECKING:
     from .value import Number, Value
@@ -143,6 +144,37 @@ def polygamma(n: Any, x: Any) -> Any:
     return polygamma_row(int(n))(x) if n else digamma(x)
 
 
+def take(sequence: Any, index: Any) -> Any:
+    """``sequence[index]``, for an index that may be a Value; derivatives flow to the item that was taken.
+
+    In a function that is compiled it stays one program whatever the index is, as ``where`` does for a condition.  The
+    items are numbers, or lists, tuples and arrays of numbers, of one shape.  Negative indices count from the end.
+
+    >>> take([10.0, 20.0, 30.0], 1.0)
+    20.0
+    >>> take([[1.0, 2.0], [3.0, 4.0]], -1)
+    [3.0, 4.0]
+
+    Raises IndexError for an index that is none of the sequence's, or not a whole number.
+    """
+    items = list(sequence)
+    if is_real(index):
+        return items[whole(float(index), len(items))]
+    if not items or is_real(items[0]) or (not isinstance(items[0], list | tuple) and not hasattr(items[0], "tolist")):
+        return type(index)._apply(TAKE, (index, *items))
+    columns = list(zip(*items, strict=True))
+    taken = [take(column, index) for column in columns]
+    return taken if isinstance(items[0], list) else tuple(taken) if isinstance(items[0], tuple) else _array(taken)
+
+
+def _array(items: list[Any]) -> Any:
+    import numpy as np
+
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array
+
+
 def isclose(a: Any, b: Any, *, rel_tol: float = 1e-09, abs_tol: float = 0.0) -> bool:
     """Whether two numbers, or the data of Values, differ by no more than the tolerances: ``math.isclose``."""
     return math.isclose(_data(a), _data(b), rel_tol=rel_tol, abs_tol=abs_tol)
@@ -150,17 +182,17 @@ def isclose(a: Any, b: Any, *, rel_tol: float = 1e-09, abs_tol: float = 0.0) -> 
 
 def isfinite(x: Any) -> bool:
     """Whether a number, or the data of a Value, is neither infinite nor nan."""
-    return math.isfinite(_data(x))
+    return math.isfinite(x) if is_real(x) else bool(abs(x) < inf)
 
 
 def isinf(x: Any) -> bool:
     """Whether a number, or the data of a Value, is infinite."""
-    return math.isinf(_data(x))
+    return math.isinf(x) if is_real(x) else bool(abs(x) == inf)
 
 
 def isnan(x: Any) -> bool:
     """Whether a number, or the data of a Value, is nan."""
-    return math.isnan(_data(x))
+    return math.isnan(x) if is_real(x) else bool(x != x)
 
 
 def _data(x: Any) -> Any:
@@ -176,6 +208,6 @@ __all__ = [  # noqa: RUF022  # in the order of the table
     "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
     "erf", "erfc", "sigmoid", "softplus", "gamma", "lgamma", "digamma", "polygamma",
     "erfinv", "norm_pdf", "norm_cdf", "norm_ppf",
-    "sum", "fsum", "dot", "sumprod", "prod", "logsumexp", "softmax",
+    "sum", "fsum", "dot", "sumprod", "prod", "logsumexp", "softmax", "take",
     "isclose", "isfinite", "isinf", "isnan",
 ]  # fmt: skip

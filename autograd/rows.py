@@ -188,6 +188,13 @@ class Switched:
 CONSTANT = Primitive("constant", float, ())
 
 
+def whole(index: float, count: int) -> int:
+    """An index among ``count`` items as an int.  Raises IndexError if it is none of theirs, or not a whole number."""
+    if index != index or math.isinf(index) or index != int(index) or not -count <= index < count:
+        raise IndexError(f"take: index {index!r} is no place among {count} items")
+    return int(index)
+
+
 def _no_slope(_y: Any, *_: Any) -> int:
     return 0
 
@@ -204,7 +211,7 @@ DETACHED = Primitive("detach", float, (_no_slope,))
 LESS = Primitive("less", lambda a, b: float(a < b), (_no_slope, _no_slope), text="%s < %s", precedence=0)
 LESS_EQUAL = Primitive("less_equal", lambda a, b: float(a <= b), (_no_slope, _no_slope), text="%s <= %s", precedence=0)
 EQUAL = Primitive("equal", lambda a, b: float(a == b), (_no_slope, _no_slope), text="%s == %s", precedence=0)
-TAKE = Primitive("take", lambda i, *xs: xs[int(i)], _chosen)
+TAKE = Primitive("take", lambda i, *xs: xs[whole(i, len(xs))], _chosen)
 INTERNAL = {row.name: row for row in (CONSTANT, DETACHED, LESS, LESS_EQUAL, EQUAL, TAKE)}
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import functional
 from ..backward import birth_of, topological
+from ..errors import ERRORS
 from ..functional import name_of, transform_of
 from ..rows import BUILTIN, TABLE
 from ..structures import Structure, flatten
@@ -26,6 +27,7 @@ from .trace import Guard, traced
 LIMIT = 64  # ways through a function before the eager engine takes those that are left
 TIERS = ("auto", "interpreter", "llvm")
 BRANCHES = ("retrace", "raise")
+FAILED = (*ERRORS, IndexError)  # what a function raises where it has no value
 REDUCE = (None, "sum", "mean")
 
 
@@ -101,10 +103,16 @@ class Compiled:
             key, numbers = taken.key, taken.numbers
         recorded = self._recorded.get(key)
         if recorded is None or any(TABLE.get(row.name) is not row for row in recorded.users):
-            recorded = self._first(key, args, kwargs)
+            try:
+                recorded = self._first(key, args, kwargs)
+            except FAILED:
+                return self.function(*args, **kwargs)
         while True:
             executor = recorded.executor
-            outputs = executor.run(numbers)
+            try:
+                outputs = executor.run(numbers)
+            except FAILED:
+                return self.function(*args, **kwargs)  # which says what it is that has no value
             if executor.flagged and self.options[2]:
                 return self.function(*args, **kwargs)
             if recorded.guards:
@@ -112,8 +120,11 @@ class Compiled:
                 if failed >= 0:
                     branch = (failed, outputs[recorded.size + failed])
                     found = recorded.branches.get(branch)
-                    if found is None:
-                        found = self._branched(recorded, branch, key, args, kwargs)
+                    try:
+                        if found is None:
+                            found = self._branched(recorded, branch, key, args, kwargs)
+                    except FAILED:
+                        found = None
                     if found is None:
                         return self.function(*args, **kwargs)
                     recorded = found

@@ -1,5 +1,5 @@
 /* Made from the table by python -m autograd.native.generate: do not edit.
-   floats.py, rows.py, primitives.py: 25811ee2025d9ee9f9f18de36318fbe96537182809384e58efa3ff47666dd5b0
+   floats.py, rows.py, primitives.py: e207631e192df05007458a9253a4ebcddc462fc3f8002483059192f12c3889de
    NAN, or anything not finite, means: ask the row itself. */
 
 #include <math.h>

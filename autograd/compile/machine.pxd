@@ -1,3 +1,171 @@
 # The C types of machine.py, for Cython.
 
-from autograd.value cimport Value
+cimport cython
+from autograd.value cimport Value  # and with it the mark of the sources
+from libc.stdint cimport int32_t, int64_t, uint8_t, uintptr_t
+
+cdef extern from *:
+    unsigned long this_thread "PyThread_get_thread_ident"()
+
+cdef extern from "compile/interpreter.h":
+    ctypedef struct tape:
+        pass
+    ctypedef struct machine_batch:
+        const double *points
+        const double *shared
+        const int32_t *varying
+        const int32_t *shared_at
+        int64_t columns
+        int64_t shared_length
+        int64_t start "from"
+        int64_t stop "to"
+        const uint8_t *reduced
+        double *per_point
+        int64_t per_point_columns
+        double *sums
+        double *terms
+        int64_t reduced_columns
+        uint8_t *flagged
+    tape *tape_make(
+        const int32_t *rows, int64_t n, int64_t inputs, const double *constants, int64_t constants_length,
+        const int32_t *outputs, int64_t outputs_length, const int32_t *lists, const int64_t *starts,
+        int64_t lists_count, int64_t rows_count, const uint8_t *varying, int *wrong) noexcept nogil
+    void tape_free(tape *t) noexcept
+    list machine_point(tape *t, object inputs, tuple functions, int *flagged)
+    int machine_compute(tape *t, const machine_batch *b, tuple functions) except -1
+    void machine_add_terms(double *sums, const double *terms, int64_t rows, int64_t columns) noexcept
+    tape *machine_room(int64_t numbers, int64_t lanes) noexcept
+    int64_t machine_padded(int64_t n) noexcept
+    list machine_native_point(tape *t, uintptr_t address, int64_t work_length, object inputs, int64_t inputs_length,
+                              int64_t outputs_length, bint large, int *flagged)
+    int machine_native_compute(tape *t, const machine_batch *b, uintptr_t point, int64_t point_work, uintptr_t block,
+                               int64_t block_work, int64_t width, int64_t outputs_length) except -1
+    void *machine_data(object array) except NULL
+    str machine_operations()
+
+@cython.final
+cdef class Tape:
+    cdef tape *made
+
+cdef inline Tape new_tape(object program, object lists, object starts, object varying):
+    cdef Tape t = Tape()
+    cdef int wrong = 0
+    cdef const int32_t *rows = <const int32_t *> machine_data(program.code)
+    cdef const double *constants = <const double *> machine_data(program.constants)
+    cdef const int32_t *outputs = <const int32_t *> machine_data(program.outputs)
+    cdef const int32_t *all_lists = <const int32_t *> machine_data(lists)
+    cdef const int64_t *all_starts = <const int64_t *> machine_data(starts)
+    cdef const uint8_t *varies = <const uint8_t *> machine_data(varying)
+    cdef int64_t n = len(program.code), inputs = program.inputs, constant = len(program.constants)
+    cdef int64_t output = len(program.outputs), listed = len(program.lists), called = len(program.rows)
+    with nogil:
+        t.made = tape_make(rows, n, inputs, constants, constant, outputs, output, all_lists, all_starts, listed, called,
+                           varies, &wrong)
+    if t.made is NULL:
+        if wrong:
+            raise ValueError("this is no flat program: an operand, a list or a row is not there, or not yet")
+        raise MemoryError
+    return t
+
+cdef inline list run_tape(Machine machine, object inputs):
+    cdef int flagged = 0
+    outputs = machine_point(machine.tape.made, inputs, machine.functions, &flagged)
+    if flagged or machine.raised:
+        note(machine.raised, flagged)
+    return outputs
+
+cdef inline int note(set raised, bint flagged) except -1:
+    if flagged:
+        raised.add(this_thread())
+    else:
+        raised.discard(this_thread())
+
+cdef inline machine_batch batch_of(
+    object points, object shared, object varying, object shared_at, object reduced, Py_ssize_t start, Py_ssize_t stop,
+    object per_point, object sums, object terms, object flagged
+) except *:
+    cdef machine_batch b
+    b.points = <const double *> machine_data(points)
+    b.shared = <const double *> machine_data(shared)
+    b.varying = <const int32_t *> machine_data(varying)
+    b.shared_at = <const int32_t *> machine_data(shared_at)
+    b.columns = len(varying)
+    b.shared_length = len(shared_at)
+    b.start = start
+    b.stop = stop
+    b.reduced = <const uint8_t *> machine_data(reduced)
+    b.per_point = <double *> machine_data(per_point)
+    b.per_point_columns = per_point.shape[1]
+    b.sums = <double *> machine_data(sums)
+    b.terms = NULL if terms is None else <double *> machine_data(terms)
+    b.reduced_columns = len(sums)
+    b.flagged = <uint8_t *> machine_data(flagged)
+    return b
+
+cdef inline int compute(
+    Machine machine, Tape t, object points, object shared, object varying, object shared_at, object reduced,
+    Py_ssize_t start, Py_ssize_t stop, object per_point, object sums, object terms, object flagged
+) except -1:
+    cdef machine_batch b = batch_of(
+        points, shared, varying, shared_at, reduced, start, stop, per_point, sums, terms, flagged)
+    return machine_compute(t.made, &b, machine.functions)
+
+cdef inline int add_terms(object sums, object terms) except -1:
+    machine_add_terms(
+        <double *> machine_data(sums), <const double *> machine_data(terms), terms.shape[0], terms.shape[1])
+    return 0
+
+cdef inline list run_native(Native native, object inputs):
+    cdef int flagged = 0
+    outputs = machine_native_point(
+        native.room, native.point, native.work, inputs, native.inputs, native.outputs, native.large, &flagged)
+    if flagged or native.raised:
+        note(native.raised, flagged)
+    return outputs
+
+cdef inline int compute_native(
+    Native native, object points, object shared, Py_ssize_t start, Py_ssize_t stop, object per_point, object sums,
+    object flagged
+) except -1:
+    cdef machine_batch b = batch_of(
+        points, shared, native.varying, native.shared_at, native.reduced, start, stop, per_point, sums, None, flagged)
+    return machine_native_compute(
+        native.room, &b, native.point, native.work, native.block, native.block_work, native.width, native.outputs)
+
+cdef inline int make_room(Native native) except -1:
+    cdef int64_t numbers, lanes
+    numbers = machine_padded(native.work) + machine_padded(native.inputs) + native.outputs
+    lanes = machine_padded(native.block_work) + native.width * (machine_padded(native.inputs) + native.outputs)
+    native.room = machine_room(numbers, lanes if native.block else 0)
+    if native.room is NULL:
+        raise MemoryError
+    return 0
+
+@cython.final
+cdef class Machine:
+    cdef readonly object program
+    cdef readonly tuple functions
+    cdef Tape tape
+    cdef dict tapes
+    cdef set raised
+    cdef object lists
+    cdef object starts
+
+@cython.final
+cdef class Native:
+    cdef readonly object owner
+    cdef readonly object varying
+    cdef readonly object shared_at
+    cdef readonly object reduced
+    cdef tuple mask
+    cdef tape *room
+    cdef uintptr_t point
+    cdef uintptr_t block
+    cdef int64_t work
+    cdef int64_t block_work
+    cdef int64_t width
+    cdef int64_t inputs
+    cdef int64_t outputs
+    cdef bint large
+    cdef bint exact
+    cdef set raised

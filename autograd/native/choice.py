@@ -22,7 +22,7 @@ UNITS = (*FIRST, "compile/flat", "compile/machine")  # ... and all that is compi
 SOURCES = (
     *("floats.py", "rows.py", "primitives.py"),
     *(f"{unit}{suffix}" for unit in UNITS for suffix in (".py", ".pxd")),
-    *("native/rules.h", "native/slab.h", "native/build.py", "compile/interpreter.h"),
+    *("native/rules.h", "native/slab.h", "native/build.py", "compile/interpreter.h", "compile/tape.h"),
 )
 MARK = b"glassgrad sources "
 why_interpreted = ""  # empty where the compiled engine runs

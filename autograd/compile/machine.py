@@ -18,8 +18,8 @@ import cython
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rows import lookup
 from .program import NAMES, Floats, Integers, Program
+from .templates import called
 
 if not cython.compiled:  # in C, all these come from machine.pxd
     from threading import get_ident as this_thread
@@ -51,7 +51,7 @@ class Machine:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.functions = tuple(lookup(name).fn for name in program.rows)
+        self.functions = tuple(map(called, program.rows))
         self.lists = np.concatenate([np.empty(0, np.int32), *program.lists]).astype(np.int32)
         self.starts = np.cumsum([0, *map(len, program.lists)], dtype=np.int64)
         self.tape = new_tape(program, self.lists, self.starts, np.zeros(program.inputs, np.bool_))

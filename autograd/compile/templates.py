@@ -15,7 +15,7 @@ from functools import reduce
 from typing import Any, NoReturn
 
 from .. import primitives as rows
-from ..rows import DETACHED, EQUAL, LESS, LESS_EQUAL, TAKE, Elementwise, Primitive
+from ..rows import DETACHED, EQUAL, LESS, LESS_EQUAL, TAKE, Elementwise, Primitive, lookup
 from .program import ARITY, CODES
 
 RELATIONS = {"<": "select_lt", "<=": "select_le", "==": "select_eq"}
@@ -240,6 +240,17 @@ def function(recorder: Recorder, row: Primitive, args: Sequence[Any]) -> Any:
     except Exception:  # whatever a user's function may do with what is no number
         del recorder.steps[before:]
     return recorder.call(row.name, args)
+
+
+def called(name: str) -> Callable[..., Any]:
+    """What is called back under this name: a row's own function, or, as ``name/by``, a partial of it."""
+    name, _, by = name.partition("/")
+    row = lookup(name)
+    if not by:
+        return row.fn
+    if isinstance(row.partials, tuple):
+        return row.partials[int(by)]
+    return lambda y, *xs: row.partials_at(y, xs)[int(by)]
 
 
 # ---- templates -------------------------------------------------------------------------------------------------------

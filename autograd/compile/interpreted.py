@@ -1,4 +1,4 @@
-"""What ``machine.py`` takes from C where it is compiled, for where it is not: programs run instruction by instruction."""
+"""What ``machine.py`` takes from C where it is compiled, for where it is not: one instruction after another."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ static int machine_take(machine_run *run, double index, const int32_t *places, i
     X(add, a + b) X(sub, a - b) X(mul, a * b) X(div, a / b) X(copysign, copysign(a, b)) X(pow, pow(a, b)) \
     X(mod, rules_mod(a, b)) X(floordiv, rules_floordiv(a, b)) X(fmod, fmod(a, b)) X(remainder, remainder(a, b)) \
     X(atan2, atan2(a, b))
-/* quiet comparisons: one with nan raises no flag, as it is no operation that went wrong */
+/* quiet comparisons: one with nan raises no flag, as no operation went wrong (GCC's vectors of them do) */
 #define MACHINE_RELATIONS(X) X(lt, isless(a, b)) X(le, islessequal(a, b)) X(eq, a == b)
 #define MACHINE_CHAINS(X) \
     X(TAPE_add, TAPE_add, (a + b) + c) X(TAPE_add, TAPE_sub, (a + b) - c) X(TAPE_add, TAPE_mul, (a + b) * c) \
@@ -626,6 +626,16 @@ static int machine_native_compute(tape *t, const machine_batch *b, uintptr_t poi
     PyEval_RestoreThread(state);
     tape_give_back(t, work);
     return 0;
+}
+
+/* A tape as Python's to free; NULL stands for no memory. */
+#define MACHINE_CAPSULE "glassgrad tape"
+static tape *machine_tape(PyObject *owner) { return PyCapsule_GetPointer(owner, MACHINE_CAPSULE); }
+static void machine_disown(PyObject *owner) { tape_free(machine_tape(owner)); }
+static PyObject *machine_owner(tape *t) {
+    PyObject *owner = t != NULL ? PyCapsule_New(t, MACHINE_CAPSULE, machine_disown) : PyErr_NoMemory();
+    if (owner == NULL) tape_free(t);
+    return owner;
 }
 
 /* The memory of an array, for as long as the array lives. */

@@ -30,7 +30,8 @@ cdef extern from "compile/interpreter.h":
         const int32_t *rows, int64_t n, int64_t inputs, const double *constants, int64_t constants_length,
         const int32_t *outputs, int64_t outputs_length, const int32_t *lists, const int64_t *starts,
         int64_t lists_count, int64_t rows_count, const uint8_t *varying, int *wrong) noexcept nogil
-    void tape_free(tape *t) noexcept
+    object machine_owner(tape *t)
+    tape *machine_tape(object owner) except NULL
     list machine_point(tape *t, object inputs, tuple functions, int *flagged)
     int machine_compute(tape *t, const machine_batch *b, tuple functions) except -1
     void machine_add_terms(double *sums, const double *terms, int64_t rows, int64_t columns) noexcept
@@ -43,12 +44,8 @@ cdef extern from "compile/interpreter.h":
     void *machine_data(object array) except NULL
     str machine_operations()
 
-@cython.final
-cdef class Tape:
-    cdef tape *made
-
-cdef inline Tape new_tape(object program, object lists, object starts, object varying):
-    cdef Tape t = Tape()
+cdef inline object new_tape(object program, object lists, object starts, object varying):
+    cdef tape *t
     cdef int wrong = 0
     cdef const int32_t *rows = <const int32_t *> machine_data(program.code)
     cdef const double *constants = <const double *> machine_data(program.constants)
@@ -59,17 +56,15 @@ cdef inline Tape new_tape(object program, object lists, object starts, object va
     cdef int64_t n = len(program.code), inputs = program.inputs, constant = len(program.constants)
     cdef int64_t output = len(program.outputs), listed = len(program.lists), called = len(program.rows)
     with nogil:
-        t.made = tape_make(rows, n, inputs, constants, constant, outputs, output, all_lists, all_starts, listed, called,
-                           varies, &wrong)
-    if t.made is NULL:
-        if wrong:
-            raise ValueError("this is no flat program: an operand, a list or a row is not there, or not yet")
-        raise MemoryError
-    return t
+        t = tape_make(rows, n, inputs, constants, constant, outputs, output, all_lists, all_starts, listed, called,
+                      varies, &wrong)
+    if wrong:
+        raise ValueError("this is no flat program: an operand, a list or a row is not there, or not yet")
+    return machine_owner(t)
 
 cdef inline list run_tape(Machine machine, object inputs):
     cdef int flagged = 0
-    outputs = machine_point(machine.tape.made, inputs, machine.functions, &flagged)
+    outputs = machine_point(machine_tape(machine.tape), inputs, machine.functions, &flagged)
     if flagged or machine.raised:
         note(machine.raised, flagged)
     return outputs
@@ -103,12 +98,12 @@ cdef inline machine_batch batch_of(
     return b
 
 cdef inline int compute(
-    Machine machine, Tape t, object points, object shared, object varying, object shared_at, object reduced,
+    Machine machine, object t, object points, object shared, object varying, object shared_at, object reduced,
     Py_ssize_t start, Py_ssize_t stop, object per_point, object sums, object terms, object flagged
 ) except -1:
     cdef machine_batch b = batch_of(
         points, shared, varying, shared_at, reduced, start, stop, per_point, sums, terms, flagged)
-    return machine_compute(t.made, &b, machine.functions)
+    return machine_compute(machine_tape(t), &b, machine.functions)
 
 cdef inline int add_terms(object sums, object terms) except -1:
     machine_add_terms(
@@ -118,7 +113,7 @@ cdef inline int add_terms(object sums, object terms) except -1:
 cdef inline list run_native(Native native, object inputs):
     cdef int flagged = 0
     outputs = machine_native_point(
-        native.room, native.point, native.work, inputs, native.inputs, native.outputs, native.large, &flagged)
+        machine_tape(native.room), native.point, native.work, inputs, native.inputs, native.outputs, native.large, &flagged)
     if flagged or native.raised:
         note(native.raised, flagged)
     return outputs
@@ -130,22 +125,20 @@ cdef inline int compute_native(
     cdef machine_batch b = batch_of(
         points, shared, native.varying, native.shared_at, native.reduced, start, stop, per_point, sums, None, flagged)
     return machine_native_compute(
-        native.room, &b, native.point, native.work, native.block, native.block_work, native.width, native.outputs)
+        machine_tape(native.room), &b, native.point, native.work, native.block, native.block_work, native.width, native.outputs)
 
 cdef inline int make_room(Native native) except -1:
     cdef int64_t numbers, lanes
     numbers = machine_padded(native.work) + machine_padded(native.inputs) + native.outputs
     lanes = machine_padded(native.block_work) + native.width * (machine_padded(native.inputs) + native.outputs)
-    native.room = machine_room(numbers, lanes if native.block else 0)
-    if native.room is NULL:
-        raise MemoryError
+    native.room = machine_owner(machine_room(numbers, lanes if native.block else 0))
     return 0
 
 @cython.final
 cdef class Machine:
     cdef readonly object program
     cdef readonly tuple functions
-    cdef Tape tape
+    cdef object tape
     cdef dict tapes
     cdef set raised
     cdef object lists
@@ -158,7 +151,7 @@ cdef class Native:
     cdef readonly object shared_at
     cdef readonly object reduced
     cdef tuple mask
-    cdef tape *room
+    cdef object room
     cdef uintptr_t point
     cdef uintptr_t block
     cdef int64_t work
@@ -167,5 +160,6 @@ cdef class Native:
     cdef int64_t inputs
     cdef int64_t outputs
     cdef bint large
+    cdef int64_t cost
     cdef bint exact
     cdef set raised

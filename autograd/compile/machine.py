@@ -1,7 +1,7 @@
-"""Runs flat programs: an interpreter, over one point or many at once, and the same around code that others compiled.
+"""Runs flat programs: an interpreter, at one point or many at once, and the same around code that others compiled.
 
-``Machine`` interprets.  A program is first laid out as a tape (``tape.h``), once for a run at one point and once for each
-choice of the inputs that vary; the loops that run tapes are in ``interpreter.h``.  ``Native`` calls machine code.
+``Machine`` interprets.  A program is first laid out as a tape (``tape.h``), once for a run at one point and once for
+each choice of the inputs that vary; the loops that run it are in ``interpreter.h``.  ``Native`` calls machine code.
 
 This file runs as it stands, with ``interpreted.py`` in the place of C; compiled, it is the same file with the C types of
 ``machine.pxd``.
@@ -66,8 +66,8 @@ class Machine:
     def run(self, inputs: Sequence[float]) -> list[float]:
         """The outputs at one point.
 
-        Raises ValueError for another number of inputs, IndexError where ``take`` has an index outside its list, and what
-        a row that is called back raises.
+        Raises ValueError for another number of inputs, IndexError where ``take`` has an index outside its list, and
+        what a row that is called back raises.
         """
         return run_tape(self, inputs)
 
@@ -85,7 +85,8 @@ class Machine:
         Row i of ``points`` has at point i the inputs whose places are in ``varying``; ``shared`` has those in
         ``shared_at``, the same for all points.  ``per_point`` has a row for each point with the outputs that are not
         ``reduced``; ``sums`` the others, added up point after point from 0.0 on, whatever ``threads`` is.  ``flagged``
-        tells for each point what ``Machine.flagged`` would, or that of another within the same block of 32.
+        tells for each point what ``Machine.flagged`` would, or that of another in its block of 32, or that nan was
+        compared.
 
         Raises what ``run`` raises; with which of the points, if several do, is not said.
         """
@@ -113,9 +114,9 @@ class Native:
         int64 block(const double *shared, const double *varying, double *outputs, double *sums, double *work)
 
     The arguments of ``block`` lie lane by lane, as ``varying[input * width + lane]``; it adds the reduced outputs to
-    ``sums``, point after point.  ``work`` and ``block_work`` are the numbers of doubles that they need beside, which may
-    hold anything at first.  They return 0, or something else to have the run flagged.  ``varying``, ``shared_at`` and
-    ``reduced`` are those that ``block`` was compiled for.  ``owner`` is kept, as what owns the code.
+    ``sums``, point after point.  ``work`` and ``block_work`` are the numbers of doubles that they need beside, which
+    may hold anything at first.  They return 0, or something else to have the run flagged.  ``varying``, ``shared_at``
+    and ``reduced`` are those that ``block`` was compiled for.  ``owner`` is kept, as what owns the code.
 
     ``cost`` estimates the instructions of a point: where they take long, the GIL is released.  With ``exact``, sums are
     added up point after point, so that threads help only where nothing is reduced.
@@ -201,7 +202,8 @@ def _check(points: Floats, shared: Floats, varying: int, shared_count: int, redu
         raise ValueError(f"points have the shape {points.shape}, not (n, {varying})")
     if shared.shape != (shared_count,) or reduced.shape != (outputs,):
         raise ValueError(
-            f"shared and reduced have the shapes {shared.shape} and {reduced.shape}, not ({shared_count},) and ({outputs},)"
+            f"shared and reduced have the shapes {shared.shape} and {reduced.shape}, "
+            f"not ({shared_count},) and ({outputs},)"
         )
 
 

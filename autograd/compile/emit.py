@@ -9,9 +9,9 @@ the blocks; the emitter knows what an operation is.  ``preamble`` has what the m
     emitter.operation("mul", ["%y", emitter.constant(0.5)], "%z")
     text = "\\n".join([emitter.preamble(), f"define double @f(double %x) {{", *emitter.lines, "ret double %z", "}"])
 
-The bits are those of the C library, one operation after the other: names that LLVM does not know stand for its
-functions (``symbols`` has their addresses), and no flag allows it to transform anything.  With ``exact=False`` the
-multiply-adds may be fused, and lanes take ``functions``, vector code of our own, where there is one.
+The bits are those of the C library, one operation after the other: its functions are called by addresses, of which
+LLVM knows nothing, and no flag allows it to transform anything.  With ``exact=False`` multiply-adds may be fused, and
+lanes take ``functions``, vector code of our own, where there is one.
 """
 
 from __future__ import annotations
@@ -91,6 +91,23 @@ round:
 }""",
 }
 HELPERS_NEED = {"mod": ("fmod", "copysign"), "floordiv": ("fmod", "copysign", "floor")}
+
+
+ADDRESSES = f"@addresses = dso_local global [{len(LIBRARY)} x ptr] zeroinitializer"
+
+
+def _library_call(name: str) -> str:
+    """A function that goes on to one of the C library, whose address is in a table of the module.
+
+    LLVM knows nothing of it and so transforms nothing; and no code of the module reaches outside it, which needs
+    addresses within 2 GB.
+    """
+    a, b = ", ".join(f"double %x{k}" for k in range(LIBRARY[name])), list(LIBRARY).index(name)
+    return (
+        f"define internal double @libm.{name}({a}) noinline nounwind {{\n"
+        f"%f = load ptr, ptr getelementptr (ptr, ptr @addresses, i64 {b})\n"
+        f"%y = musttail call double %f({a})\nret double %y\n}}"
+    )
 
 
 class Emitter:
@@ -221,8 +238,7 @@ class Emitter:
         else:
             for other in HELPERS_NEED.get(name, (name,)):
                 if other in LIBRARY:
-                    types = ", ".join(["double"] * LIBRARY[other])
-                    declarations[f"declare double @libm.{other}({types}) nobuiltin nounwind"] = None
+                    declarations[ADDRESSES] = declarations[_library_call(other)] = None
                 else:
                     types = ", ".join(["double"] * ARITY[other])
                     declarations[f"declare double @llvm.{INTRINSICS[other]}.f64({types})"] = None
@@ -268,17 +284,13 @@ class Emitter:
 
 
 @functools.cache
-def symbols() -> dict[str, int]:
-    """The addresses of what modules call, by name: the C library's functions that Python's own math calls."""
+def addresses() -> bytes:
+    """What a module's ``@addresses`` must hold, if it has any: those of the C library that Python's own math calls."""
     if sys.platform == "win32":
         library = ctypes.CDLL("ucrtbase")
     else:
         library = ctypes.CDLL(None)  # what this process has loaded
         if not hasattr(library, "exp"):
             library = ctypes.CDLL("libm.so.6" if sys.platform == "linux" else "libm.dylib")
-    found: dict[str, int] = {}
-    for name in LIBRARY:
-        address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
-        assert address is not None
-        found[f"libm.{name}"] = address
-    return found
+    pointers = (ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in LIBRARY)
+    return struct.pack(f"{len(LIBRARY)}P", *pointers)

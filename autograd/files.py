@@ -9,15 +9,15 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def write(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file that is there as a whole or, if anything goes wrong, as it was before.
+def write(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write a file that is there as a whole or, if anything goes wrong, as it was before.
 
     As with any program that writes to a path, a link stays a link and the file that it leads to is written; a file that
     is there keeps its mode and its owner, and a new one gets the usual mode; a file that may not be written is not
     replaced; and what is no file (a pipe, a device) is written to as it is.  Raises OSError with ``path`` in it.
     """
     try:
-        _write(Path(path), text.encode())
+        _write(Path(path), content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), os.fspath(path)) from error
 
@@ -40,7 +40,7 @@ def _write(path: Path, content: bytes) -> None:
                 _keep(file.fileno(), before)
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())  # or a power cut could leave the new name with none of the text
+            os.fsync(file.fileno())  # or a power cut could leave the new name with nothing in it
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -1,0 +1,561 @@
+"""LLVM's text for a flat program as straight code: functions of some hundred instructions over a workspace.
+
+LLVM takes more than linear time for long functions, so that the program is cut into parts, one function each.  Within
+a part values are registers, as long as there are enough of them; others, and those that later parts use, have a slot of
+the workspace until their last use.  A driver calls the parts one after the other.
+
+With lanes a slot has ``BLOCK`` doubles, one for each point of a block, and the parts compute ``width`` of them at once,
+as many as the processor's registers hold: the driver calls each part ``BLOCK // width`` times, with pointers moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from .emit import HELPERS, LIBRARY, Emitter
+from .program import ARITY, CODES, NAMES, Program
+
+BLOCK = 8  # points in a block, however wide the registers are
+SIZE = 400  # instructions in a part
+
+# One lane of take: the table has where each of the values is, as an index of doubles and, in the last two bits, whether
+# from %shared, %varying, %work or @constants.  An index beyond the list raises the invalid flag.
+TAKE = """\
+define internal double @take(
+  double %i, i64 %count, ptr %table, ptr %shared, ptr %varying, ptr %work, i64 %lane
+) noinline {
+  %whole = call double @llvm.trunc.f64(double %i)
+  %above = sitofp i64 %count to double
+  %below = fneg double %above
+  %low = fcmp oge double %whole, %below
+  %high = fcmp olt double %whole, %above
+  %inside = and i1 %low, %high
+  br i1 %inside, label %in, label %out
+out:
+  %bits = load volatile i64, ptr @zero
+  %zero = bitcast i64 %bits to double
+  %nan = fdiv double %zero, %zero
+  ret double %nan
+in:
+  %signed = fptosi double %whole to i64
+  %negative = icmp slt i64 %signed, 0
+  %added = add i64 %signed, %count
+  %k = select i1 %negative, i64 %added, i64 %signed
+  %at = getelementptr i32, ptr %table, i64 %k
+  %entry = load i32, ptr %at
+  %wide = zext i32 %entry to i64
+  %index = lshr i64 %wide, 2
+  %kind = and i64 %wide, 3
+  %is.shared = icmp eq i64 %kind, 0
+  %is.varying = icmp eq i64 %kind, 1
+  %is.work = icmp eq i64 %kind, 2
+  %has.lanes = or i1 %is.varying, %is.work
+  %p1 = select i1 %is.shared, ptr %shared, ptr @constants
+  %p2 = select i1 %is.varying, ptr %varying, ptr %p1
+  %p3 = select i1 %is.work, ptr %work, ptr %p2
+  %moved = add i64 %index, %lane
+  %place = select i1 %has.lanes, i64 %moved, i64 %index
+  %p = getelementptr double, ptr %p3, i64 %place
+  %x = load double, ptr %p
+  ret double %x
+}
+@zero = internal global i64 0"""
+KINDS = {"shared": 0, "varying": 1, "work": 2, "constants": 3}
+CALLS = {*LIBRARY, *HELPERS}  # what no register is relied on across
+NEVER = 1 << 40  # the next use of what is not used again
+
+
+@dataclass(frozen=True)
+class Text:
+    """A module's text, and the sizes of the workspaces that its functions need, in doubles.
+
+    It defines ``i64 f(inputs, outputs, work)``, and with lanes ``i64 g(shared, varying, outputs, sums, work)`` of a
+    block, where varying inputs and outputs are [index][lane] and those outputs that are reduced are added, lane by
+    lane, to ``sums``.  A workspace lies at a multiple of 64 bytes and may hold anything.
+    """
+
+    text: str
+    work: int
+    block_work: int
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Instructions ``start`` to ``end``; the last one is a skip to a later part if there is a ``jump``."""
+
+    start: int
+    end: int
+    jump: int | None = None
+
+
+def straight(
+    program: Program,
+    width: int = 1,
+    exact: bool = True,
+    shared: Sequence[bool] = (),
+    reduced: Sequence[bool] = (),
+    functions: Mapping[str, str] | None = None,
+    size: int = SIZE,
+    registers: int = 14,
+) -> Text:
+    """The text of ``program`` for one point, or with a ``width`` from 2 on for a block of lanes.
+
+    ``shared`` says for each input whether all points have the same, ``reduced`` for each output whether it is summed.
+    Raises ValueError if the program calls rows of Python.
+    """
+    if program.rows:
+        raise ValueError(f"the program calls {program.rows[0]}, a function of Python: run it in the interpreter")
+    return _Writer(program, Emitter(width, exact, functions), shared, reduced, size, registers).module()
+
+
+class _Writer:
+    """Writes a program's parts in order and knows, at each instruction, where each value is.
+
+    At most ``registers`` values are in registers; the one whose next use is furthest gives way to another (Belady's
+    rule), so that LLVM's fast register allocator has nothing to decide.  A value is written to its slot when it gives
+    way, and before calls and the ends of blocks, across which no register is relied on.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        emitter: Emitter,
+        shared: Sequence[bool],
+        reduced: Sequence[bool],
+        size: int,
+        registers: int,
+    ) -> None:
+        self.program = program
+        self.emitter = emitter
+        self.size = size
+        self.registers = registers
+        self.lanes = 1 if emitter.width == 1 else BLOCK
+        self.rows: list[list[int]] = program.code.tolist()
+        self.parts = list(_cut(self.rows, size))
+        self.tables: list[str] = []
+        self.constants: dict[int, int] = {}  # the place of those that are used
+        self._place_inputs(shared)
+        self._place_outputs(reduced)
+        self.next_uses = self._next_uses()
+        self.next: dict[int, int] = {}  # of each live value the instruction that uses it next ...
+        self.held: dict[int, str] = {}  # ... its register ...
+        self.slot: dict[int, int] = {}  # ... and its slot, once it has one
+        self.places: dict[tuple[str, int], str] = {}  # the registers of pointers in this block
+        self.free: list[int] = []
+        self.slots = 0
+
+    # Where things are: a pointer and an index, which counts doubles.
+
+    def _place_inputs(self, shared: Sequence[bool]) -> None:
+        every = list(shared) if self.lanes > 1 and shared else [False] * self.program.inputs
+        self.inputs: list[tuple[str, int]] = []
+        counts = [0, 0]
+        for is_shared in every:
+            pointer, step = ("shared", 1) if is_shared else ("varying", self.lanes)
+            self.inputs.append((pointer, counts[is_shared] * step))
+            counts[is_shared] += 1
+
+    def _place_outputs(self, reduced: Sequence[bool]) -> None:
+        self.outputs: dict[int, list[tuple[str, int]]] = {}
+        self.output_places: list[tuple[str, int]] = []
+        counts = [0, 0]
+        for k, operand in enumerate(self.program.outputs.tolist()):
+            is_reduced = bool(self.lanes > 1 and reduced and reduced[k])
+            place = ("terms" if is_reduced else "outputs", counts[is_reduced] * self.lanes)
+            self.outputs.setdefault(operand, []).append(place)
+            self.output_places.append(place)
+            counts[is_reduced] += 1
+        self.sums = counts[True]
+
+    def _next_uses(self) -> list[list[int]]:
+        """For each instruction the next use of each operand after it, and of its result last."""
+        inputs, lists = self.program.inputs, self.program.lists
+        later: dict[int, int] = {}
+        uses: list[list[int]] = [[]] * len(self.rows)
+        for i in range(len(self.rows) - 1, -1, -1):
+            row = self.rows[i]
+            name = NAMES[row[0]]
+            mine = later.pop(inputs + i, NEVER)
+            operands = row[1 : 1 + ARITY[name]]
+            if name == "take":
+                operands += lists[row[2]].tolist()
+            uses[i] = [*(later.get(x, NEVER) for x in operands), mine]
+            for x in operands:
+                later[x] = i
+        return uses
+
+    # The text.
+
+    def module(self) -> Text:
+        copies = [(x, place) for x, places in self.outputs.items() if x < self.program.inputs for place in places]
+        functions = [self._part(k, part, copies[: self.size] if k == 0 else ()) for k, part in enumerate(self.parts)]
+        later = range(self.size, len(copies), self.size)
+        functions += [self._copies(k, copies[k : k + self.size]) for k in later]
+        functions.append(self._driver(list(later)))
+        tables = [*self.tables, TAKE] if self.tables else []
+        preamble = self.emitter.preamble()
+        if tables and "@llvm.trunc.f64" not in preamble:
+            preamble += "\ndeclare double @llvm.trunc.f64(double)"
+        if self.constants:
+            kind = self.emitter.type
+            values = ", ".join(f"{kind} {self.emitter.constant(self.program.constants[k])}" for k in self.constants)
+            tables.append(f"@constants = internal global [{len(self.constants)} x {kind}] [{values}], align 64")
+        elif self.tables:
+            tables.append("@constants = internal global double 0.0")
+        text = [preamble, *tables, *functions]
+        block_work = 0
+        work = max(1, self.slots) * self.emitter.width
+        if self.lanes > 1:
+            block_work = -(-(work + self.sums * self.lanes) // BLOCK) * BLOCK
+            one, work = self._one(block_work)
+            text.append(one)
+        return Text("\n".join([*text, ""]), work, block_work)
+
+    def _part(self, k: int, part: _Part, copies: Sequence[tuple[int, tuple[str, int]]]) -> str:
+        emitter, inputs, outputs, lists = self.emitter, self.program.inputs, self.outputs, self.program.lists
+        held, following, rows, next_uses = self.held, self.next, self.rows, self.next_uses
+        lines = self._begin()
+        self._copy(copies)
+        skips: set[int] = set()  # where skips lead to
+        result = "ret void"
+        for i in range(part.start, part.end):
+            if i in skips:
+                self._leave()
+                lines += [f"br label %to{i}", f"to{i}:"]
+            op, *rest = rows[i]
+            name = NAMES[op]
+            arity = ARITY[name]
+            operands = rest[:arity]
+            uses = next_uses[i]
+            if name == "take" or name in CALLS:
+                self._leave()
+            registers = [self._read(x, operands) for x in operands]
+            if name == "take":
+                chosen = lists[rest[1]].tolist()
+                table = self._table(chosen)
+                operands += chosen
+            for x, use in zip(operands, uses, strict=False):
+                if x >= 0:
+                    following[x] = use
+                    if use == NEVER:
+                        self._forget(x)
+            if name.startswith("skip"):
+                test = emitter.skips(name, registers[0], registers[1], rest[3])
+                to = i + 1 + rest[2]
+                self._leave()
+                if part.jump is not None and i == part.end - 1:
+                    result = f"ret i1 {test}"
+                else:
+                    skips.add(to)
+                    lines += [f"br i1 {test}, label %to{to}, label %on{i}", f"on{i}:"]
+                continue
+            value = inputs + i
+            register = f"%v{value}"
+            if name == "take":
+                self._take(registers[0], table, len(chosen), register)
+            else:
+                emitter.operation(name, registers, register)
+            for place in outputs.get(value, ()):
+                self._write(register, *place)
+            if uses[-1] != NEVER:
+                self._room(())
+                following[value] = uses[-1]
+                held[value] = register
+        self._leave()
+        if part.end in skips:
+            lines += [f"br label %to{part.end}", f"to{part.end}:"]
+        kind = "void" if part.jump is None else "i1"
+        return self._function(f"{kind} @part{k}", [*lines, result])
+
+    def _copies(self, k: int, copies: Sequence[tuple[int, tuple[str, int]]]) -> str:
+        lines = self._begin()
+        self._copy(copies)
+        return self._function(f"void @copies{k}", [*lines, "ret void"])
+
+    def _copy(self, copies: Sequence[tuple[int, tuple[str, int]]]) -> None:
+        """Write outputs that are inputs or constants."""
+        for value, place in copies:
+            self._write(self._load(value), *place)
+
+    def _begin(self) -> list[str]:
+        self.places.clear()
+        self.emitter.lines = []
+        return self.emitter.lines
+
+    def _read(self, operand: int, together: Sequence[int]) -> str:
+        """The register with a value or constant that is used now, with others of the same instruction."""
+        register = self.held.get(operand)
+        if register is None:
+            register = self._load(operand)
+            if operand >= 0:
+                self._room(together)
+                self.held[operand] = register
+        return register
+
+    def _room(self, but: Sequence[int]) -> None:
+        """Let the value give way that is used last, if there are too many for the registers."""
+        held = self.held
+        if len(held) >= self.registers:
+            value = max((x for x in held if x not in but), key=self.next.__getitem__)
+            self._save(value)
+            del held[value]
+
+    def _save(self, value: int) -> None:
+        """Write a live value that is in a register only to a slot."""
+        if value >= self.program.inputs and value not in self.slot:
+            if self.free:
+                slot = self.free.pop()
+            else:
+                slot, self.slots = self.slots, self.slots + 1
+            self.slot[value] = slot * self.emitter.width
+            self._write(self.held[value], "work", slot * self.emitter.width)
+
+    def _forget(self, value: int) -> None:
+        """A value that nobody uses any more."""
+        self.held.pop(value, None)
+        self.next.pop(value, None)
+        if value in self.slot:
+            self.free.append(self.slot.pop(value) // self.emitter.width)
+
+    def _leave(self) -> None:
+        """Rely on no register from here on."""
+        for value in self.held:
+            self._save(value)
+        self.held.clear()
+        self.places.clear()
+
+    def _load(self, operand: int) -> str:
+        emitter, register = self.emitter, self.emitter.register()
+        pointer, index = self._where(operand)
+        kind = "double" if pointer == "shared" else emitter.type
+        place = self._at(pointer, index)
+        emitter.lines.append(f"{register} = load {kind}, ptr {place}, align {self._align(pointer)}")
+        return emitter.splat(register) if pointer == "shared" else register
+
+    def _write(self, register: str, pointer: str, index: int) -> None:
+        place = self._at(pointer, index)
+        kind = self.emitter.type
+        self.emitter.lines.append(f"store {kind} {register}, ptr {place}, align {self._align(pointer)}")
+
+    def _align(self, pointer: str) -> int:
+        return 8 * self.emitter.width if pointer in ("work", "constants") else 8
+
+    def _where(self, operand: int) -> tuple[str, int]:
+        if operand < 0:
+            place = self.constants.setdefault(-1 - operand, len(self.constants))
+            return "constants", place * self.emitter.width
+        return self.inputs[operand] if operand < self.program.inputs else ("work", self.slot[operand])
+
+    def _at(self, pointer: str, index: int) -> str:
+        if pointer == "constants":
+            return f"getelementptr (double, ptr @constants, i64 {index})" if index else "@constants"
+        if index == 0:
+            return f"%{pointer}"
+        place = self.places.get((pointer, index))
+        if place is None:
+            place = self.places[pointer, index] = self.emitter.register()
+            self.emitter.lines.append(f"{place} = getelementptr double, ptr %{pointer}, i64 {index}")
+        return place
+
+    def _table(self, values: Sequence[int]) -> str:
+        """A table of where the values are; they must all be in memory."""
+        table = f"@table{len(self.tables)}"
+        entries = ", ".join(f"i32 {index * 4 + KINDS[pointer]}" for pointer, index in map(self._where, values))
+        self.tables.append(f"{table} = internal constant [{len(values)} x i32] [{entries}]")
+        return table
+
+    def _take(self, index: str, table: str, count: int, result: str) -> None:
+        """Write the choice at run time, of each lane for itself."""
+        emitter, lines = self.emitter, self.emitter.lines
+        shared = "%shared" if self.lanes > 1 else "null"
+        before = "poison"
+        for lane in range(emitter.width):
+            one = index
+            if emitter.width > 1:
+                one = emitter.register()
+                lines.append(f"{one} = extractelement {emitter.type} {index}, i32 {lane}")
+            chosen = result if emitter.width == 1 else emitter.register()
+            lines.append(
+                f"{chosen} = call double @take(double {one}, i64 {count}, ptr {table}, ptr {shared}, "
+                f"ptr %varying, ptr %work, i64 {lane})"
+            )
+            if emitter.width > 1:
+                after = result if lane == emitter.width - 1 else emitter.register()
+                lines.append(f"{after} = insertelement {emitter.type} {before}, double {chosen}, i32 {lane}")
+                before = after
+
+    def _names(self) -> tuple[str, ...]:
+        if self.lanes == 1:
+            return ("varying", "outputs", "work")
+        return ("shared", "varying", "outputs", "terms", "work")
+
+    def _function(self, head: str, lines: Sequence[str]) -> str:
+        parameters = ", ".join(f"ptr noalias %{name}" for name in self._names())
+        return "\n".join([f"define internal {head}({parameters}) noinline {self.emitter.attributes} {{", *lines, "}"])
+
+    def _driver(self, copies: Sequence[int]) -> str:
+        """The function that calls the parts, with lanes in turn for as many as are computed at once."""
+        lines: list[str] = ["start:"]
+        arguments = ", ".join(f"ptr %{name}" for name in self._names())
+        targets = {part.jump for part in self.parts}
+        if self.lanes > 1:
+            arguments = "ptr %shared, ptr %varying.h, ptr %outputs.h, ptr %terms.h, ptr %slots"
+            lines += [
+                f"%slots = getelementptr double, ptr %work, i64 {self.sums * self.lanes}",
+                "br label %turn",
+                "turn:",
+                "%lane = phi i64 [0, %start], [%next.lane, %turned]",
+                "%varying.h = getelementptr double, ptr %varying, i64 %lane",
+                "%outputs.h = getelementptr double, ptr %outputs, i64 %lane",
+                "%terms.h = getelementptr double, ptr %work, i64 %lane",
+            ]
+        lines += [f"call void @copies{k}({arguments})" for k in copies]
+        for k, part in enumerate(self.parts):
+            if part.start in targets:
+                lines += [f"br label %to{part.start}", f"to{part.start}:"]
+            if part.jump is None:
+                lines.append(f"call void @part{k}({arguments})")
+            else:
+                lines.append(f"%t{k} = call i1 @part{k}({arguments})")
+                lines += [f"br i1 %t{k}, label %to{part.jump}, label %on{part.end}", f"on{part.end}:"]
+        if len(self.rows) in targets:
+            lines += [f"br label %to{len(self.rows)}", f"to{len(self.rows)}:"]
+        if self.lanes == 1:
+            head = "define i64 @f(ptr %varying, ptr %outputs, ptr %work)"
+        else:
+            head = "define i64 @g(ptr %shared, ptr %varying, ptr %outputs, ptr %sums, ptr %work)"
+            lines += [
+                "br label %turned",
+                "turned:",
+                f"%next.lane = add i64 %lane, {self.emitter.width}",
+                f"%again = icmp ult i64 %next.lane, {self.lanes}",
+                "br i1 %again, label %turn, label %after",
+                "after:",
+            ]
+            if self.sums:
+                lines += self._summing()
+        return "\n".join([f"{head} {self.emitter.attributes} {{", *lines, "ret i64 0", "}"])
+
+    def _summing(self) -> Iterator[str]:
+        """A loop over the reduced outputs, whose lanes are in the workspace: they are added in the points' order."""
+        yield "br label %sum"
+        yield "sum:"
+        yield "%k = phi i64 [0, %after], [%next, %sum]"
+        yield f"%first = mul i64 %k, {BLOCK}"
+        yield "%at = getelementptr double, ptr %work, i64 %first"
+        yield "%place = getelementptr double, ptr %sums, i64 %k"
+        yield "%s = load double, ptr %place"
+        total = "%s"
+        for lane in range(BLOCK):
+            yield f"%p{lane} = getelementptr double, ptr %at, i64 {lane}"
+            yield f"%x{lane} = load double, ptr %p{lane}"
+            yield f"%s{lane} = fadd double {total}, %x{lane}"
+            total = f"%s{lane}"
+        yield f"store double {total}, ptr %place"
+        yield "%next = add i64 %k, 1"
+        yield f"%more = icmp ult i64 %next, {self.sums}"
+        yield "br i1 %more, label %sum, label %done"
+        yield "done:"
+
+    def _one(self, block_work: int) -> tuple[str, int]:
+        """The function of one point, which is a block of equal ones; with the size of its workspace."""
+        into = [index * 2 + (pointer == "varying") for pointer, index in self.inputs]
+        out = [index * 2 + (pointer == "terms") for pointer, index in self.output_places]
+        shared = block_work
+        varying = shared + -(-sum(not x & 1 for x in into) // BLOCK) * BLOCK
+        outputs = varying + BLOCK * sum(x & 1 for x in into)
+        sums = outputs + BLOCK * (len(out) - self.sums)
+        spread = "\n".join(
+            f"%m{lane} = getelementptr double, ptr %many, i64 {lane}\nstore double %x, ptr %m{lane}"
+            for lane in range(BLOCK)
+        )
+        text = f"""\
+@into = internal constant [{len(into) + 1} x i64] [{", ".join(f"i64 {x}" for x in [*into, 0])}]
+@out = internal constant [{len(out) + 1} x i64] [{", ".join(f"i64 {x}" for x in [*out, 0])}]
+define i64 @f(ptr %inputs, ptr %results, ptr %work) {self.emitter.attributes} {{
+start:
+%shared = getelementptr double, ptr %work, i64 {shared}
+%varying = getelementptr double, ptr %work, i64 {varying}
+%outputs = getelementptr double, ptr %work, i64 {outputs}
+%sums = getelementptr double, ptr %work, i64 {sums}
+br label %inputs.check
+inputs.check:
+%k = phi i64 [0, %start], [%k.next, %scalar], [%k.next, %vector]
+%k.more = icmp ult i64 %k, {len(into)}
+br i1 %k.more, label %input, label %sums.check
+input:
+%k.next = add i64 %k, 1
+%from = getelementptr double, ptr %inputs, i64 %k
+%x = load double, ptr %from
+%into.at = getelementptr i64, ptr @into, i64 %k
+%into = load i64, ptr %into.at
+%to = lshr i64 %into, 1
+%varies = trunc i64 %into to i1
+br i1 %varies, label %vector, label %scalar
+scalar:
+%single = getelementptr double, ptr %shared, i64 %to
+store double %x, ptr %single
+br label %inputs.check
+vector:
+%many = getelementptr double, ptr %varying, i64 %to
+{spread}
+br label %inputs.check
+sums.check:
+%s = phi i64 [0, %inputs.check], [%s.next, %clear]
+%s.more = icmp ult i64 %s, {self.sums}
+br i1 %s.more, label %clear, label %compute
+clear:
+%s.next = add i64 %s, 1
+%sum = getelementptr double, ptr %sums, i64 %s
+store double 0.0, ptr %sum
+br label %sums.check
+compute:
+%status = call i64 @g(ptr %shared, ptr %varying, ptr %outputs, ptr %sums, ptr %work)
+br label %outputs.check
+outputs.check:
+%o = phi i64 [0, %compute], [%o.next, %output]
+%o.more = icmp ult i64 %o, {len(out)}
+br i1 %o.more, label %output, label %done
+output:
+%o.next = add i64 %o, 1
+%out.at = getelementptr i64, ptr @out, i64 %o
+%out = load i64, ptr %out.at
+%place = lshr i64 %out, 1
+%is.term = trunc i64 %out to i1
+%area = select i1 %is.term, ptr %work, ptr %outputs
+%y.at = getelementptr double, ptr %area, i64 %place
+%y = load double, ptr %y.at
+%result = getelementptr double, ptr %results, i64 %o
+store double %y, ptr %result
+br label %outputs.check
+done:
+ret i64 %status
+}}"""
+        return text, sums + self.sums
+
+
+def _cut(rows: Sequence[Sequence[int]], size: int) -> Iterator[_Part]:
+    """The parts.  A skip leads to a place within its part, or is its last instruction and leads to a part's start."""
+    skips = {CODES[name] for name in ("skip_lt", "skip_le", "skip_eq")}
+    starts: set[int] = set()  # where parts must start, as skips lead there
+    start = 0
+    while start < len(rows):
+        end = min([len(rows), start + size, *(s for s in starts if s > start)])
+        jump = None
+        i = start
+        while i < end:
+            if rows[i][0] in skips:
+                to = min(i + 1 + rows[i][3], len(rows))
+                if to > end:
+                    if i > start and to <= min([i + size, *(s for s in starts if s > i)]):
+                        end = i  # all of it fits into the next part
+                    else:
+                        end, jump = i + 1, to
+                        starts.add(to)
+                    break
+            i += 1
+        yield _Part(start, end, jump)
+        start = end
+    if not rows:
+        yield _Part(0, 0)

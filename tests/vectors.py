@@ -105,7 +105,7 @@ def loop(text: str, target: llvm.TargetMachine, level: int = 2) -> Any:
 
 def runner(name: str, width: int, fused: bool = True, level: int = 2) -> Callable[..., np.ndarray]:
     """The function over arrays of points."""
-    symbols(["sin", "cos"])
+    symbols(["sin", "cos", "pow"])
     count = ARGUMENTS.get(name, 1)
     function = loop(over(f"lanes.{name}", definition(name, width), width, count), machine(fused, level), level)
 
@@ -123,7 +123,7 @@ def runner(name: str, width: int, fused: bool = True, level: int = 2) -> Callabl
 def flag_runner(name: str, width: int, level: int = 2) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
     """The function over arrays of points, each alone in a vector: results, and whether it raised a flag."""
     assert FLAGS
-    symbols(["sin", "cos"])
+    symbols(["sin", "cos", "pow"])
     count = ARGUMENTS.get(name, 1)
     text = over(f"lanes.{name}", definition(name, width), width, count, FLAGS)
     function = loop(text, machine(level=level), level)

@@ -1,23 +1,27 @@
-"""Elementary functions of vectors of doubles, as LLVM text: polynomials without branches, tables or calls.
+"""Elementary functions of vectors of doubles, as LLVM text: polynomials, without tables.
 
 A function here is Python code on symbols that writes down one LLVM instruction an operation.  It gets every double
 right to 2 units in the last place (tests/test_compile_vector_math.py), subnormals, signed zeros, infinities and nan
-among them.  Of the processor's flags it raises overflow, invalid and division by zero just where a finite argument has
-no finite result, so that a program can test the flags once at its end and need not test every result.
+among them.  Of the processor's flags it raises overflow, invalid and division by zero just where finite arguments have
+no finite result, so that a program can test the flags once at its end and need not test every result; nan may raise
+invalid once more.
 
 Multiply-adds are fused where the processor does it, and nothing here depends on that: what must be exact is made of
 products that fit into a double.  The methods are the classical ones (Cody and Waite's reduction of arguments; the
-logarithm of (1+s)/(1-s)); their numbers, in ``coefficients.py``, are made by ``python -m tests.coefficients``.
+logarithm of (1+s)/(1-s); sums and products of two doubles by Dekker and Knuth); their numbers, in ``coefficients.py``,
+are made by ``python -m tests.coefficients``.
+
+A few arguments are left to the C library, called for all lanes of a vector that has one: of sin and cos those beyond
+1e6, where pi/2 to 150 bits is not enough, and of pow subnormal bases, huge exponents, and what is no ordinary power.
 """
 
 from __future__ import annotations
 
 import math
-import struct
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 
 from . import coefficients as c
+from .vectors import Body, Vector, bits, fma, polynomial
 
 LOG2_E = 1 / math.log(2)
 SHIFTER = 1.5 * 2.0**52  # a double near it is a whole number, which its last bits hold in two's complement
@@ -26,167 +30,10 @@ TINY = 2.0**-54  # |x| below it: f(x) = x to the last bit, for functions with sl
 INFINITE = math.inf
 
 
-def bits(x: float) -> int:
-    """The bits of a double as a whole number."""
-    return int(struct.unpack("<q", struct.pack("<d", x))[0])
-
-
-@dataclass
-class Body:
-    """The lines of a function that is being written."""
-
-    width: int
-    lines: list[str] = field(default_factory=list)
-    declarations: dict[str, None] = field(default_factory=dict)
-
-    def instruction(self, kind: str, text: str) -> Vector:
-        name = f"%v{len(self.lines)}"
-        self.lines.append(f"{name} = {text}")
-        return Vector(self, kind, name)
-
-    def type(self, kind: str) -> str:
-        return f"<{self.width} x {kind}>"
-
-    def constant(self, kind: str, x: float | int) -> Vector:
-        text = f"0x{bits(x) % 2**64:016X}" if kind == "double" else str(int(x))
-        return Vector(self, kind, f"splat ({kind} {text})")
-
-    def intrinsic(self, name: str, *operands: Vector) -> Vector:
-        types = ", ".join([self.type("double")] * len(operands))
-        function = f"@llvm.{name}.v{self.width}f64"
-        self.declarations[f"declare {self.type('double')} {function}({types})"] = None
-        arguments = ", ".join(f"{self.type('double')} {x.name}" for x in operands)
-        return self.instruction("double", f"call {self.type('double')} {function}({arguments})")
-
-
-@dataclass(frozen=True)
-class Vector:
-    """A register or constant: a vector of doubles (kind ``double``), whole numbers (``i64``) or truths (``i1``)."""
-
-    body: Body
-    kind: str
-    name: str
-
-    def _other(self, x: Vector | float | int) -> Vector:
-        return x if isinstance(x, Vector) else self.body.constant(self.kind, x)
-
-    def _binary(self, operations: dict[str, str], other: Vector | float | int, swapped: bool = False) -> Vector:
-        a, b = self.name, self._other(other).name
-        if swapped:
-            a, b = b, a
-        return self.body.instruction(self.kind, f"{operations[self.kind]} {self.body.type(self.kind)} {a}, {b}")
-
-    def __add__(self, other: Vector | float | int) -> Vector:
-        return self._binary({"double": "fadd", "i64": "add"}, other)
-
-    def __radd__(self, other: float | int) -> Vector:
-        return self._binary({"double": "fadd", "i64": "add"}, other, True)
-
-    def __sub__(self, other: Vector | float | int) -> Vector:
-        return self._binary({"double": "fsub", "i64": "sub"}, other)
-
-    def __rsub__(self, other: float | int) -> Vector:
-        return self._binary({"double": "fsub", "i64": "sub"}, other, True)
-
-    def __mul__(self, other: Vector | float | int) -> Vector:
-        return self._binary({"double": "fmul"}, other)
-
-    def __rmul__(self, other: float | int) -> Vector:
-        return self._binary({"double": "fmul"}, other, True)
-
-    def __truediv__(self, other: Vector | float | int) -> Vector:
-        return self._binary({"double": "fdiv"}, other)
-
-    def __rtruediv__(self, other: float | int) -> Vector:
-        return self._binary({"double": "fdiv"}, other, True)
-
-    def __and__(self, other: Vector | int) -> Vector:
-        return self._binary({"i64": "and", "i1": "and"}, other)
-
-    def __or__(self, other: Vector | int) -> Vector:
-        return self._binary({"i64": "or", "i1": "or"}, other)
-
-    def __xor__(self, other: Vector | int) -> Vector:
-        return self._binary({"i64": "xor", "i1": "xor"}, other)
-
-    def __lshift__(self, other: int) -> Vector:
-        return self._binary({"i64": "shl"}, other)
-
-    def __rshift__(self, other: int) -> Vector:
-        """Shifted, with zeros from the left: processors before AVX-512 have no arithmetic shift of 64 bits."""
-        return self._binary({"i64": "lshr"}, other)
-
-    def __neg__(self) -> Vector:
-        return self.body.instruction("double", f"fneg {self.body.type('double')} {self.name}")
-
-    def __abs__(self) -> Vector:
-        return self.body.intrinsic("fabs", self)
-
-    def _compared(self, relation: str, other: Vector | float) -> Vector:
-        operands = f"{self.body.type('double')} {self.name}, {self._other(other).name}"
-        return self.body.instruction("i1", f"fcmp {relation} {operands}")
-
-    def __lt__(self, other: Vector | float) -> Vector:
-        return self._compared("olt", other)
-
-    def __gt__(self, other: Vector | float) -> Vector:
-        return self._compared("ogt", other)
-
-    def __le__(self, other: Vector | float) -> Vector:
-        return self._compared("ole", other)
-
-    def equals(self, other: Vector | float) -> Vector:
-        return self._compared("oeq", other)
-
-    def as_bits(self) -> Vector:
-        """The bits of doubles."""
-        return self.body.instruction(
-            "i64", f"bitcast {self.body.type('double')} {self.name} to {self.body.type('i64')}"
-        )
-
-    def as_double(self) -> Vector:
-        """The doubles with these bits."""
-        return self.body.instruction(
-            "double", f"bitcast {self.body.type('i64')} {self.name} to {self.body.type('double')}"
-        )
-
-    def where(self, a: Vector | float, b: Vector | float) -> Vector:
-        """a where these truth values are true, else b."""
-        kind = a.kind if isinstance(a, Vector) else b.kind if isinstance(b, Vector) else "double"
-        a, b = (x if isinstance(x, Vector) else self.body.constant(kind, x) for x in (a, b))
-        of = self.body.type(kind)
-        return self.body.instruction(kind, f"select {self.body.type('i1')} {self.name}, {of} {a.name}, {of} {b.name}")
-
-    def at_most(self, limit: float) -> Vector:
-        """The smaller of the two; nan stays nan."""
-        return (self > limit).where(limit, self)
-
-    def at_least(self, limit: float) -> Vector:
-        """The larger of the two; nan stays nan."""
-        return (self < limit).where(limit, self)
-
-    def with_sign_of(self, other: Vector) -> Vector:
-        return self.body.intrinsic("copysign", self, other)
-
-
-def fma(a: Vector, b: Vector | float, d: Vector | float) -> Vector:
-    """a*b + d, rounded once where the processor can, else twice."""
-    return a.body.intrinsic("fmuladd", a, a._other(b), a._other(d))
-
-
-def polynomial(x: Vector, coefficients: Sequence[float]) -> Vector:
-    """The sum of coefficients[k] * x**k, by Estrin's scheme: pairs, pairs of pairs, so that few operations wait."""
-    terms: list[Vector | float] = list(coefficients)
-    power = x
-    while len(terms) > 1:
-        pairs: list[Vector | float] = [
-            fma(power, high, low) for low, high in zip(terms[::2], terms[1::2], strict=False)
-        ]
-        terms = pairs + terms[len(terms) & ~1 :]
-        if len(terms) > 1:
-            power = power * power
-    assert isinstance(terms[0], Vector)
-    return terms[0]
+def _sum(a: Vector, b: Vector) -> tuple[Vector, Vector]:
+    """a + b and what it lost, exactly, where abs(a) >= abs(b), or a is 0 (Dekker)."""
+    total = a + b
+    return total, b - (total - a)
 
 
 # ---- exponentials ----------------------------------------------------------------------------------------------------
@@ -201,16 +48,25 @@ def _reduced(x: Vector, offset: int) -> tuple[Vector, Vector, Vector]:
     return shifted.as_bits(), k, near
 
 
+def _scaled(y: Vector, shifted: Vector) -> Vector:
+    """y * 2**k, where ``shifted`` holds k + 2046 in its last bits."""
+    half = shifted >> 1  # holds floor(k/2) + 1023, the exponent of 2**floor(k/2); what stands before is shifted out
+    return y * (half << 52).as_double() * ((shifted - half) << 52).as_double()
+
+
 def exp(x: Vector) -> Vector:
     """2**k * exp(r).  The scale is a product of two, so that results can be subnormal, or overflow, as they should."""
     x = x.at_most(1400.0).at_least(-1400.0)
     shifted, k, near = _reduced(x, 2046)
     r = fma(k, -c.LN2[1], near)
-    y = 1.0 + fma(r * r, polynomial(r, c.EXP), r)
-    half = (
-        shifted >> 1
-    )  # the last bits hold floor(k/2) + 1023, the exponent of 2**floor(k/2), and the rest is shifted out
-    return y * (half << 52).as_double() * ((shifted - half) << 52).as_double()
+    return _scaled(1.0 + fma(r * r, polynomial(r, c.EXP), r), shifted)
+
+
+def _exp_of_two(x: Vector, rest: Vector) -> Vector:
+    """exp(x + rest), the rest being a small part of x."""
+    shifted, k, near = _reduced(x, 2046)
+    r, lost = _sum(near, fma(k, -c.LN2[1], rest))
+    return _scaled(1.0 + (r + fma(r * r, polynomial(r, c.EXP), lost)), shifted)
 
 
 def _expm1(x: Vector, scale: float) -> tuple[Vector, Vector]:
@@ -220,9 +76,7 @@ def _expm1(x: Vector, scale: float) -> tuple[Vector, Vector]:
     r = fma(k, -c.LN2[1], near)
     lost = fma(k, -c.LN2[1], near - r)
     power = (shifted << 52).as_double()  # scale * 2**k
-    whole, part = power - scale, power * r
-    first = whole + part
-    left = part - (first - whole)
+    first, left = _sum(power - scale, power * r)
     return first, fma(power, fma(r * r, polynomial(r, c.EXP), lost), left)
 
 
@@ -235,8 +89,7 @@ def expm1(x: Vector) -> Vector:
 def tanh(x: Vector) -> Vector:
     """e / (e + 2) with e = exp(2*abs(x)) - 1, and what the sum in the denominator lost put back."""
     first, second = _expm1(2.0 * abs(x).at_most(22.0), 1.0)
-    e = first + second
-    e_lost = second - (e - first)
+    e, e_lost = _sum(first, second)
     below = e + 2.0
     less = e < 2.0
     below_lost = less.where(e, 2.0) - (below - less.where(2.0, e))
@@ -244,6 +97,41 @@ def tanh(x: Vector) -> Vector:
     # 1/below is (1 - y) / 2
     y = fma(fma(y, -0.5, 0.5), e_lost - y * (below_lost + e_lost), y)
     return y.with_sign_of(x)
+
+
+def exp2(x: Vector) -> Vector:
+    """2**k * 2**r"""
+    x = x.at_most(2000.0).at_least(-2000.0)
+    shifted = x + (SHIFTER + 2046)
+    r = x - (shifted - (SHIFTER + 2046))
+    y = 1.0 + fma(r, c.LN2_FULL[0], fma(r * r, polynomial(r, c.EXP2), r * c.LN2_FULL[1]))
+    return _scaled(y, shifted.as_bits())
+
+
+def _hyperbolic(x: Vector) -> tuple[Vector, Vector, Vector, Vector, Vector]:
+    """For abs(x) = k*ln 2 + r: 2**(k-4), 2**(-k-4), r, cosh(r) - 1 and what sinh(r) has beyond r."""
+    shifted, k, near = _reduced(abs(x).at_most(711.0), 1019)
+    r = fma(k, -c.LN2[1], near)
+    lost = fma(k, -c.LN2[1], near - r)
+    power = (shifted << 52).as_double()
+    inverse = (((SHIFTER + 1019) - k.at_most(100.0)).as_bits() << 52).as_double()
+    z = r * r
+    return power, inverse, r, z * polynomial(z, c.COSH), fma(r * z, polynomial(z, c.SINH), lost)
+
+
+def sinh(x: Vector) -> Vector:
+    """8 * (p*exp(r) - q*exp(-r)) with p = 2**(k-4), q = 2**(-k-4), so that p is a double wherever the result is."""
+    p, q, r, even, odd = _hyperbolic(x)
+    first, first_lost = _sum(p - q, p * r)
+    second, second_lost = _sum(first, q * r)
+    rest = fma(p - q, even, fma(p + q, odd, first_lost + second_lost))
+    return (abs(x) < TINY).where(x, (8.0 * (second + rest)).with_sign_of(x))
+
+
+def cosh(x: Vector) -> Vector:
+    """8 * (p*exp(r) + q*exp(-r))"""
+    p, q, r, even, odd = _hyperbolic(x)
+    return 8.0 * ((p + q) + fma(p - q, r, fma(p + q, even, (p - q) * odd)))
 
 
 # ---- logarithms ------------------------------------------------------------------------------------------------------
@@ -267,21 +155,206 @@ def _log1p_core(f: Vector) -> tuple[Vector, Vector]:
     return a, s * fma(z, polynomial(z, c.LOG), a)
 
 
-def log(x: Vector) -> Vector:
-    """k*ln 2 + log(m)."""
-    # 0*inf for x <= 0: invalid, and nan; subnormals are lifted into the normal range
+def _positive(x: Vector) -> tuple[Vector, Vector, Vector]:
+    """For x = 2**k * m: (x, or nan where x <= 0, and invalid raised; k; m - 1)."""
     subnormal = x < 2.0**-1022
+    # 0*inf is what raises; subnormals are lifted
     positive = x.at_least(0.0) * (x <= 0.0).where(INFINITE, subnormal.where(2.0**54, 1.0))
     k, m = _split(positive)
-    k = subnormal.where(k - 54.0, k)
-    f = m - 1.0
-    a, b = _log1p_core(f)
-    y = fma(k, c.LN2[0], f - (a - fma(k, c.LN2[1], b)))
+    return positive, subnormal.where(k - 54.0, k), m - 1.0
+
+
+def _with_ends(y: Vector, x: Vector, positive: Vector) -> Vector:
+    """y = log(x), but -inf for 0, nan below, and inf and nan for themselves."""
     return x.equals(0.0).where(-INFINITE, (positive < INFINITE).where(y, positive))
 
 
+def log(x: Vector) -> Vector:
+    """k*ln 2 + log(m)."""
+    positive, k, f = _positive(x)
+    a, b = _log1p_core(f)
+    return _with_ends(fma(k, c.LN2[0], f - (a - fma(k, c.LN2[1], b))), x, positive)
+
+
+def log1p(x: Vector) -> Vector:
+    """log of m = 1 + x, with what the sum lost added to m - 1; where k = 0, that is x."""
+    whole = 1.0 + x
+    back = whole - 1.0
+    lost = (1.0 - (whole - back)) + (x - back)
+    positive = whole.at_least(0.0) * (whole <= 0.0).where(INFINITE, 1.0)
+    k, m = _split(positive)
+    inverse = (((SHIFTER + 1024) - k).as_bits() << 52).as_double()  # 2**(1-k), since 2**-k is subnormal for k = 1024
+    f = k.equals(0.0).where(x, fma(0.5 * lost, inverse, m - 1.0))
+    a, b = _log1p_core(f)
+    y = fma(k, c.LN2[0], f - (a - fma(k, c.LN2[1], b)))
+    return (abs(x) < TINY).where(x, _with_ends(y, whole, positive))
+
+
+def _to_base(x: Vector, factor: tuple[float, ...], unit: tuple[float, ...]) -> Vector:
+    """k*unit + log(m)*factor; the larger part of log(m) is cut, so that its product with the larger factor is exact."""
+    positive, k, f = _positive(x)
+    a, b = _log1p_core(f)
+    high = ((f - a).as_bits() & (-1 << 32)).as_double()
+    low = (f - high - a) + b
+    first = k * unit[0]
+    total, lost = _sum(first, high * factor[0])
+    rest = fma(low, factor[0], fma(low + high, factor[1], lost))
+    if unit[1:]:
+        rest = fma(k, unit[1], rest)
+    return _with_ends(total + rest, x, positive)
+
+
+def log2(x: Vector) -> Vector:
+    return _to_base(x, c.LOG2_E, (1.0,))
+
+
+def log10(x: Vector) -> Vector:
+    return _to_base(x, c.LOG10_E, c.LOG10_2)
+
+
+# ---- roots and powers ------------------------------------------------------------------------------------------------
+
+
+def cbrt(x: Vector) -> Vector:
+    """2**q * cbrt(m * 2**e), k = 3*q + e: a guess of m**(-1/3), made better by one step of the third order."""
+    size = abs(x)
+    subnormal = size < 2.0**-1022
+    k, m = _split(size * subnormal.where(2.0**54, 1.0))
+    shifted = fma(k, 1 / 3, SHIFTER + 1023)
+    e = fma(shifted - (SHIFTER + 1023), -3.0, k)
+    m = m * ((e + (SHIFTER + 1023)).as_bits() << 52).as_double()
+    w = polynomial(m * (e < 0.0).where(2.0, (e > 0.0).where(0.5, 1.0)), c.CBRT)
+    w = w * (e < 0.0).where(2.0 ** (1 / 3), (e > 0.0).where(0.5 ** (1 / 3), 1.0))
+    error = 1.0 - m * w * w * w
+    w = fma(w * error, fma(error, 2 / 9, 1 / 3), w)
+    y = m * w * w
+    y = fma(fma(-(y * y), y, m), w * w * (1 / 3), y)  # Newton's step; w*w is 1/(y*y)
+    y = y * subnormal.where(2.0**-18, 1.0) * (shifted.as_bits() << 52).as_double()
+    return ((size < INFINITE) & (size > 0.0)).where(y.with_sign_of(x), x)
+
+
+def _log_of_two(m: Vector, k: Vector) -> tuple[Vector, Vector]:
+    """k*ln 2 + log(m) as a sum of two, to about 2**-66 of it."""
+    f = m - 1.0
+    d = 2.0 + f
+    s = f / d
+    # s = high + low: 1/d is (1 - s) / 2
+    high, d_high = s.cut(), d.cut()
+    d_low = f - (d_high - 2.0)
+    low = ((f - high * d_high) - high * d_low) * fma(s, -0.5, 0.5)
+    # z = s*s
+    square = high * high
+    z = square + (2.0 * high + low) * low
+    z_high = z.cut()
+    z_low = (square - z_high) + (2.0 * high + low) * low
+    # s*z
+    product = high * z_high
+    cube_high = product.cut()
+    cube_low = (product - cube_high) + fma(high, z_low, low * z)
+    # 2/3 + 2/5*z + ...
+    more = z * polynomial(z, c.LOG_MORE)
+    factor = c.TWO_THIRDS[0] + more
+    factor_high = factor.cut()
+    factor_low = (c.TWO_THIRDS[0] - factor_high) + more + c.TWO_THIRDS[1]
+    second = cube_high * factor_high
+    second_low = fma(cube_low, factor, cube_high * factor_low)
+    first, lost = _sum(2.0 * high, second)
+    rest = lost + fma(low, 2.0, second_low)
+    total, lost = _sum(k * c.LN2[0], first)
+    rest = rest + fma(k, c.LN2[1], lost)
+    return _sum(total, rest)
+
+
+def pow_(x: Vector, y: Vector) -> Vector:
+    """exp(y * log(abs(x))), the logarithm and the product as sums of two; a negative x has a whole y."""
+    size = abs(x)
+    zero = size.equals(0.0)
+    shifted = y + SHIFTER
+    whole = (shifted - SHIFTER).equals(y)
+    odd = whole.where(shifted.as_bits() << 63, 0)
+    usual = (zero & (y > 0.0) | (size < INFINITE) & ((size >= 2.0**-1022) & (whole | (x > 0.0)))) & (abs(y) < 2.0**50)
+    safe, y_safe = (usual & (size > 0.0)).where(size, 1.0), usual.where(y, 1.0)
+    k, m = _split(safe)
+    log_high, log_low = _log_of_two(m, k)
+    a, b = log_high.cut(), y_safe.cut()
+    a_low = (log_high - a) + log_low
+    power, rest = _sum(a * b, fma(b, a_low, (y_safe - b) * log_high))
+    power = power.at_most(1400.0).at_least(-1400.0)
+    result = _exp_of_two(power, rest)
+    result = zero.where(0.0, result)
+    result = (result.as_bits() | (x.as_bits() & odd)).as_double()
+    return x.body.unless(~usual, "pow", [x, y], result)
+
+
+# ---- trigonometric ---------------------------------------------------------------------------------------------------
+
+FAR = 1e6
+
+
+def _turned(x: Vector) -> tuple[Vector, Vector, Vector, Vector]:
+    """For x = k*pi/2 + r: (whether x is far out, k in the last bits, r as a sum of two); r = 0 for those far out.
+
+    Each part of pi/2 has so few bits that its product with k is exact, and what is left of x after it is either large
+    enough for the rounding not to matter or exact.
+    """
+    near = abs(x) <= FAR
+    x = near.where(x, 0.0)
+    shifted = fma(x, 2 / math.pi, SHIFTER)
+    k = SHIFTER - shifted
+    r = fma(k, c.HALF_PI[0], x)
+    r, first_lost = _sum(r, k * c.HALF_PI[1])
+    r, second_lost = _sum(r, k * c.HALF_PI[2])
+    return ~near, shifted.as_bits(), r, fma(k, c.HALF_PI[3], first_lost + second_lost)
+
+
+def _sine(quarters: Vector, r: Vector, lost: Vector) -> Vector:
+    """sin(quarters*pi/2 + r + lost)"""
+    z = r * r
+    half = 0.5 * z
+    sine = r + fma(r * z, polynomial(z, c.SIN), fma(-half, lost, lost))
+    w = 1.0 - half
+    cosine = w + (((1.0 - w) - half) + fma(z * z, polynomial(z, c.COS), -(r * lost)))
+    y = (quarters & 1).equals(0).where(sine, cosine)
+    return (y.as_bits() ^ ((quarters & 2) << 62)).as_double()
+
+
+def sin(x: Vector) -> Vector:
+    far, quarters, r, lost = _turned(x)
+    y = (abs(x) < 2.0**-27).where(x, _sine(quarters, r, lost))
+    return x.body.unless(far, "sin", [x], y)
+
+
+def cos(x: Vector) -> Vector:
+    far, quarters, r, lost = _turned(x)
+    return x.body.unless(far, "cos", [x], _sine(quarters + 1, r, lost))
+
+
+def atan(x: Vector) -> Vector:
+    """Of 1/x beyond 1: pi/2 minus it."""
+    size = abs(x)
+    large = size > 1.0
+    u = large.where(-1.0 / size.at_least(1.0), size)
+    z = u * u
+    first, lost = _sum(large.where(c.HALF_PI_FULL[0], 0.0), u)
+    rest = fma(u * z, polynomial(z, c.ATAN), lost + large.where(c.HALF_PI_FULL[1], 0.0))
+    return (first + rest).with_sign_of(x)
+
+
+# ---- the error function ----------------------------------------------------------------------------------------------
+
+
+def erf(x: Vector) -> Vector:
+    """x * (1 + a polynomial of x*x) up to 1, then 1 - exp(a polynomial)."""
+    size = abs(x)
+    near = size.at_most(1.0)
+    near = fma(near, polynomial(near * near, c.ERF), near)
+    far = 1.0 - exp(polynomial(size.at_most(6.0), c.ERFC))
+    return (size < 1.0).where(near, far).with_sign_of(x)
+
+
 FUNCTIONS: dict[str, Callable[..., Vector]] = {
-    "exp": exp, "expm1": expm1, "log": log, "tanh": tanh,
+    "exp": exp, "expm1": expm1, "exp2": exp2, "log": log, "log1p": log1p, "log2": log2, "log10": log10, "cbrt": cbrt,
+    "pow": pow_, "sin": sin, "cos": cos, "atan": atan, "sinh": sinh, "cosh": cosh, "tanh": tanh, "erf": erf,
 }  # fmt: skip
 ARGUMENTS = {"pow": 2}  # the others have one
 NAMES = tuple(FUNCTIONS)
@@ -295,7 +368,9 @@ def definition(name: str, width: int) -> str:
     result = FUNCTIONS[name](*(Vector(body, "double", x) for x in arguments))
     head = f"define private {of} @lanes.{name}({', '.join(f'{of} {x}' for x in arguments)})"
     attributes = f'alwaysinline nounwind "min-legal-vector-width"="{64 * width}"'
-    return "\n".join([*body.declarations, f"{head} {attributes} {{", *body.lines, f"ret {of} {result.name}", "}"])
+    return "\n".join(
+        [*body.declarations, f"{head} {attributes} {{\nstart:", *body.lines, f"ret {of} {result.name}", "}"]
+    )
 
 
 def definitions(names: Iterable[str], width: int) -> str:

@@ -103,11 +103,12 @@ def loop(text: str, target: llvm.TargetMachine, level: int = 2) -> Any:
     return function
 
 
-def runner(name: str, width: int, fused: bool = True, level: int = 2) -> Callable[..., np.ndarray]:
+def runner(name: str, width: int, fused: bool = True, level: int = 2, inline: bool = True) -> Callable[..., np.ndarray]:
     """The function over arrays of points."""
     symbols(["sin", "cos", "pow"])
     count = ARGUMENTS.get(name, 1)
-    function = loop(over(f"lanes.{name}", definition(name, width), width, count), machine(fused, level), level)
+    text = over(f"lanes.{name}", definition(name, width, inline), width, count)
+    function = loop(text, machine(fused, level), level)
 
     def run(*arguments: np.ndarray) -> np.ndarray:
         size = len(arguments[0])

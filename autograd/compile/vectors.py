@@ -185,16 +185,19 @@ def fma(a: Vector, b: Vector | float, d: Vector | float) -> Vector:
     return a.body.intrinsic("fmuladd", a, a._other(b), a._other(d))
 
 
+def horner(x: Vector, coefficients: Sequence[float]) -> Vector:
+    """The sum of coefficients[k] * x**k, one after the other from the last."""
+    *rest, last = coefficients
+    total: Vector | float = last
+    for c in reversed(rest):
+        total = fma(x, total, c)
+    assert isinstance(total, Vector)
+    return total
+
+
 def polynomial(x: Vector, coefficients: Sequence[float]) -> Vector:
-    """The sum of coefficients[k] * x**k, by Estrin's scheme: pairs, pairs of pairs, so that few operations wait."""
-    terms: list[Vector | float] = list(coefficients)
-    power = x
-    while len(terms) > 1:
-        pairs: list[Vector | float] = [
-            fma(power, high, low) for low, high in zip(terms[::2], terms[1::2], strict=False)
-        ]
-        terms = pairs + terms[len(terms) & ~1 :]
-        if len(terms) > 1:
-            power = power * power
-    assert isinstance(terms[0], Vector)
-    return terms[0]
+    """The same with even and odd powers apart, so that fewer operations wait for one another."""
+    if len(coefficients) <= 5:
+        return horner(x, coefficients)
+    square = x * x
+    return fma(x, polynomial(square, coefficients[1::2]), polynomial(square, coefficients[::2]))

@@ -11,8 +11,9 @@ products that fit into a double.  The methods are the classical ones (Cody and W
 logarithm of (1+s)/(1-s); sums and products of two doubles by Dekker and Knuth); their numbers, in ``coefficients.py``,
 are made by ``python -m tests.coefficients``.
 
-A few arguments are left to the C library, called for all lanes of a vector that has one: of sin and cos those beyond
-1e6, where pi/2 to 150 bits is not enough, and of pow subnormal bases, huge exponents, and what is no ordinary power.
+Where a rare argument would cost all others time, a vector that has one is given to a function of its own: logarithms of
+what is not positive, normal and finite; and by the C library, lane by lane, sin and cos beyond 1e6, where pi/2 to 150
+bits is not enough, and pow of subnormal bases, of huge exponents, and of what is no ordinary power.
 """
 
 from __future__ import annotations
@@ -138,14 +139,32 @@ def cosh(x: Vector) -> Vector:
 
 ROOT_HALF = bits(math.sqrt(0.5)) - 1  # m is between sqrt(1/2) and sqrt(2)
 MANTISSA = (1 << 52) - 1
+LEAST_NORMAL = bits(2.0**-1022)
+
+Logarithm = Callable[[Vector, Vector], Vector]
 
 
-def _split(x: Vector, lifted: Vector | None = None) -> tuple[Vector, Vector]:
-    """x = 2**k * m for positive normal x: (k, m); where ``lifted``, x was multiplied by 2**54 before."""
+def _ordinary(x: Vector) -> Vector:
+    """Where x is positive, normal and finite."""
+    return (x.as_bits() - LEAST_NORMAL).below(bits(INFINITE) - LEAST_NORMAL)
+
+
+def _split(x: Vector) -> tuple[Vector, Vector]:
+    """x = 2**k * m for ordinary x: (k, m); for any other x numbers of the usual size."""
     moved = x.as_bits() + (ONE - ROOT_HALF)
-    bias = 2.0**52 + 1023
-    k = ((moved >> 52) | bits(2.0**52)).as_double() - (bias if lifted is None else lifted.where(bias + 54, bias))
+    k = ((moved >> 52) | bits(2.0**52)).as_double() - (2.0**52 + 1023)
     return k, ((moved & MANTISSA) + ROOT_HALF).as_double()
+
+
+def _positive(x: Vector) -> Vector:
+    """x; but for x <= 0 it is nan, and invalid is raised, by 0*inf."""
+    return x.at_least(0.0) * (x <= 0.0).where(INFINITE, 1.0)
+
+
+def _with_ends(y: Vector, x: Vector) -> Vector:
+    """y = log(x), but -inf for 0, nan below, and inf and nan for themselves."""
+    positive = _positive(x)
+    return x.equals(0.0).where(-INFINITE, (positive < INFINITE).where(y, positive))
 
 
 def _log1p_core(f: Vector) -> tuple[Vector, Vector]:
@@ -156,61 +175,63 @@ def _log1p_core(f: Vector) -> tuple[Vector, Vector]:
     return a, s * fma(z, polynomial(z, c.LOG), a)
 
 
-def _positive(x: Vector) -> tuple[Vector, Vector, Vector]:
-    """For x = 2**k * m: (x, or nan where x <= 0, and invalid raised; k; m - 1)."""
-    subnormal = x < 2.0**-1022
-    # 0*inf is what raises; subnormals are lifted
-    positive = x.at_least(0.0) * (x <= 0.0).where(INFINITE, subnormal.where(2.0**54, 1.0))
-    k, m = _split(positive, subnormal)
-    return positive, k, m - 1.0
-
-
-def _with_ends(y: Vector, x: Vector, positive: Vector) -> Vector:
-    """y = log(x), but -inf for 0, nan below, and inf and nan for themselves."""
-    return x.equals(0.0).where(-INFINITE, (positive < INFINITE).where(y, positive))
-
-
-def log(x: Vector) -> Vector:
-    """k*ln 2 + log(m)."""
-    positive, k, f = _positive(x)
+def _log(k: Vector, f: Vector) -> Vector:
+    """k*ln 2 + log(1 + f)"""
     a, b = _log1p_core(f)
-    return _with_ends(fma(k, c.LN2[0], f - (a - fma(k, c.LN2[1], b))), x, positive)
+    return fma(k, c.LN2[0], f - (a - fma(k, c.LN2[1], b)))
+
+
+def _log_to(factor: tuple[float, ...], unit: tuple[float, ...]) -> Logarithm:
+    """k*unit + log(1 + f)*factor; the larger part of log is cut, so that its product with the first factor is exact."""
+
+    def formula(k: Vector, f: Vector) -> Vector:
+        a, b = _log1p_core(f)
+        high = ((f - a).as_bits() & (-1 << 32)).as_double()
+        low = (f - high - a) + b
+        total, lost = _sum(k * unit[0], high * factor[0])
+        rest = fma(low, factor[0], fma(low + high, factor[1], lost))
+        return total + (fma(k, unit[1], rest) if unit[1:] else rest)
+
+    return formula
+
+
+LOGARITHMS: dict[str, Logarithm] = {
+    "log": _log,
+    "log2": _log_to(c.LOG2_E, (1.0,)),
+    "log10": _log_to(c.LOG10_E, c.LOG10_2),
+}
+
+
+def _logarithm(x: Vector) -> Vector:
+    k, m = _split(x)
+    return x.body.usually(_ordinary(x), LOGARITHMS[x.body.name](k, m - 1.0), x)
+
+
+def _rare_logarithm(x: Vector) -> Vector:
+    """The same with subnormals lifted to where they are normal, and with the ends."""
+    subnormal = x < 2.0**-1022
+    k, m = _split(x * subnormal.where(2.0**54, 1.0))
+    return _with_ends(LOGARITHMS[x.body.name](subnormal.where(k - 54.0, k), m - 1.0), x)
+
+
+def _log1p(x: Vector, whole: Vector) -> Vector:
+    """log of m = 1 + x, with what the sum lost added to m - 1; where k = 0, that is x."""
+    back = whole - 1.0
+    lost = (1.0 - (whole - back)) + (x - back)
+    k, m = _split(whole)
+    inverse = (((SHIFTER + 1024) - k).as_bits() << 52).as_double()  # 2**(1-k), since 2**-k is subnormal for k = 1024
+    f = k.equals(0.0).where(x, fma(0.5 * lost, inverse, m - 1.0))
+    return (abs(x) < TINY).where(x, _log(k, f))
 
 
 def log1p(x: Vector) -> Vector:
-    """log of m = 1 + x, with what the sum lost added to m - 1; where k = 0, that is x."""
     whole = 1.0 + x
-    back = whole - 1.0
-    lost = (1.0 - (whole - back)) + (x - back)
-    positive = whole.at_least(0.0) * (whole <= 0.0).where(INFINITE, 1.0)
-    k, m = _split(positive)
-    inverse = (((SHIFTER + 1024) - k).as_bits() << 52).as_double()  # 2**(1-k), since 2**-k is subnormal for k = 1024
-    f = k.equals(0.0).where(x, fma(0.5 * lost, inverse, m - 1.0))
-    a, b = _log1p_core(f)
-    y = fma(k, c.LN2[0], f - (a - fma(k, c.LN2[1], b)))
-    return (abs(x) < TINY).where(x, _with_ends(y, whole, positive))
+    return x.body.usually(_ordinary(whole), _log1p(x, whole), x)
 
 
-def _to_base(x: Vector, factor: tuple[float, ...], unit: tuple[float, ...]) -> Vector:
-    """k*unit + log(m)*factor; the larger part of log(m) is cut, so that its product with the larger factor is exact."""
-    positive, k, f = _positive(x)
-    a, b = _log1p_core(f)
-    high = ((f - a).as_bits() & (-1 << 32)).as_double()
-    low = (f - high - a) + b
-    first = k * unit[0]
-    total, lost = _sum(first, high * factor[0])
-    rest = fma(low, factor[0], fma(low + high, factor[1], lost))
-    if unit[1:]:
-        rest = fma(k, unit[1], rest)
-    return _with_ends(total + rest, x, positive)
-
-
-def log2(x: Vector) -> Vector:
-    return _to_base(x, c.LOG2_E, (1.0,))
-
-
-def log10(x: Vector) -> Vector:
-    return _to_base(x, c.LOG10_E, c.LOG10_2)
+def _rare_log1p(x: Vector) -> Vector:
+    whole = 1.0 + x
+    return _with_ends(_log1p(x, whole), whole)
 
 
 # ---- roots and powers ------------------------------------------------------------------------------------------------
@@ -284,7 +305,7 @@ def pow_(x: Vector, y: Vector) -> Vector:
     result = _exp_of_two(power, rest)
     result = zero.where(0.0, result)
     result = (result.as_bits() | (x.as_bits() & odd)).as_double()
-    return x.body.unless(~usual, "pow", [x, y], result)
+    return x.body.usually(usual, result, x, y)
 
 
 # ---- trigonometric ---------------------------------------------------------------------------------------------------
@@ -293,7 +314,7 @@ FAR = 1e6
 
 
 def _turned(x: Vector) -> tuple[Vector, Vector, Vector, Vector]:
-    """For x = k*pi/2 + r: (whether x is far out, k in the last bits, r as a sum of two); r = 0 for those far out.
+    """For x = k*pi/2 + r: (whether x is near, k in the last bits, r as a sum of two); r = 0 for those that are not.
 
     Each part of pi/2 has so few bits that its product with k is exact, and what is left of x after it is either large
     enough for the rounding not to matter or exact.
@@ -305,7 +326,7 @@ def _turned(x: Vector) -> tuple[Vector, Vector, Vector, Vector]:
     r = fma(k, c.HALF_PI[0], x)
     r, first_lost = _sum(r, k * c.HALF_PI[1])
     r, second_lost = _sum(r, k * c.HALF_PI[2])
-    return ~near, shifted.as_bits(), r, fma(k, c.HALF_PI[3], first_lost + second_lost)
+    return near, shifted.as_bits(), r, fma(k, c.HALF_PI[3], first_lost + second_lost)
 
 
 def _sine(quarters: Vector, r: Vector, lost: Vector) -> Vector:
@@ -320,14 +341,14 @@ def _sine(quarters: Vector, r: Vector, lost: Vector) -> Vector:
 
 
 def sin(x: Vector) -> Vector:
-    far, quarters, r, lost = _turned(x)
+    near, quarters, r, lost = _turned(x)
     y = (abs(x) < 2.0**-27).where(x, _sine(quarters, r, lost))
-    return x.body.unless(far, "sin", [x], y)
+    return x.body.usually(near, y, x)
 
 
 def cos(x: Vector) -> Vector:
-    far, quarters, r, lost = _turned(x)
-    return x.body.unless(far, "cos", [x], _sine(quarters + 1, r, lost))
+    near, quarters, r, lost = _turned(x)
+    return x.body.usually(near, _sine(quarters + 1, r, lost), x)
 
 
 def atan(x: Vector) -> Vector:
@@ -358,9 +379,16 @@ def erf(x: Vector) -> Vector:
 
 
 FUNCTIONS: dict[str, Callable[..., Vector]] = {
-    "exp": exp, "expm1": expm1, "exp2": exp2, "log": log, "log1p": log1p, "log2": log2, "log10": log10, "cbrt": cbrt,
-    "pow": pow_, "sin": sin, "cos": cos, "atan": atan, "sinh": sinh, "cosh": cosh, "tanh": tanh, "erf": erf,
+    "exp": exp, "expm1": expm1, "exp2": exp2, "log": _logarithm, "log1p": log1p, "log2": _logarithm,
+    "log10": _logarithm, "cbrt": cbrt, "pow": pow_, "sin": sin, "cos": cos, "atan": atan, "sinh": sinh, "cosh": cosh,
+    "tanh": tanh, "erf": erf,
 }  # fmt: skip
+# what some of them give vectors with an unusual argument to
+RARE: dict[str, Callable[..., Vector]] = {
+    **dict.fromkeys(LOGARITHMS, _rare_logarithm),
+    "log1p": _rare_log1p,
+    **dict.fromkeys(("sin", "cos", "pow"), lambda *xs: xs[0].body.one_by_one(*xs)),
+}
 ARGUMENTS = {"pow": 2}  # the others have one
 NAMES = tuple(FUNCTIONS)
 
@@ -372,16 +400,22 @@ def definition(name: str, width: int, inline: bool = True) -> str:
     Made part of its callers if ``inline``, which saves a loop a tenth of the time; a program with hundreds of calls is
     compiled faster without.
     """
-    body = Body(width)
-    of = body.type("double")
-    arguments = [f"%x{k}" for k in range(ARGUMENTS.get(name, 1))]
-    result = FUNCTIONS[name](*(Vector(body, "double", x) for x in arguments))
-    head = f"define private {of} @lanes.{name}({', '.join(f'{of} {x}' for x in arguments)})"
-    # without the last attribute LLVM would take vectors of 512 bits apart on some processors that have them
-    attributes = f'{"alwaysinline" if inline else "noinline"} nounwind "min-legal-vector-width"="{64 * width}"'
-    return "\n".join(
-        [*body.declarations, f"{head} {attributes} {{\nstart:", *body.lines, f"ret {of} {result.name}", "}"]
-    )
+    declarations: dict[str, None] = {}
+    functions = []
+    for function, formula in ((name, FUNCTIONS[name]), (f"{name}.rare", RARE.get(name))):
+        if formula is None:
+            continue
+        body = Body(name, width)
+        of = body.type("double")
+        arguments = [f"%x{k}" for k in range(ARGUMENTS.get(name, 1))]
+        result = formula(*(Vector(body, "double", x) for x in arguments))
+        kind = "alwaysinline" if inline and function == name else "noinline"
+        # without the last attribute LLVM would take vectors of 512 bits apart on some processors that have them
+        head = f"define private {of} @lanes.{function}({', '.join(f'{of} {x}' for x in arguments)})"
+        functions.append(f'{head} {kind} nounwind "min-legal-vector-width"="{64 * width}" {{\nstart:')
+        functions += [*body.lines, f"ret {of} {result.name}\n}}"]
+        declarations |= body.declarations
+    return "\n".join([*declarations, *functions])
 
 
 def definitions(names: Iterable[str], width: int, inline: bool = True) -> str:

@@ -14,8 +14,9 @@ def bits(x: float) -> int:
 
 @dataclass
 class Body:
-    """The lines of a function that is being written."""
+    """The lines of a function that is being written: of the row ``name``, over ``width`` lanes."""
 
+    name: str
     width: int
     lines: list[str] = field(default_factory=list)
     declarations: dict[str, None] = field(default_factory=dict)
@@ -34,20 +35,27 @@ class Body:
         )
         return Vector(self, kind, f"splat ({kind} {text})")
 
-    def unless(self, rare: Vector, function: str, arguments: Sequence[Vector], usual: Vector) -> Vector:
-        """``usual``; but if ``rare`` is true in any lane, the C library's results, lane by lane."""
+    def usually(self, usual: Vector, result: Vector, *arguments: Vector) -> Vector:
+        """``result``, if ``usual`` is true in all lanes; else what the function ``lanes.name.rare`` gives for them."""
+        of = self.type("double")
+        lanes = self.instruction(f"i{self.width}", f"bitcast {self.type('i1')} {usual.name} to i{self.width}")
+        every = self.instruction("i1", f"icmp eq i{self.width} {lanes.name}, -1")
+        self.lines += [f"br i1 {every.name}, label %end, label %rare", "rare:"]
+        operands = ", ".join(f"{of} {x.name}" for x in arguments)
+        other = self.instruction("double", f"call {of} @lanes.{self.name}.rare({operands})")
+        self.lines += ["br label %end", "end:"]
+        return self.instruction("double", f"phi {of} [ {result.name}, %start ], [ {other.name}, %rare ]")
+
+    def one_by_one(self, *arguments: Vector) -> Vector:
+        """The C library's results, lane by lane."""
         of, scalars = self.type("double"), ", ".join(["double"] * len(arguments))
-        self.declarations[f"declare double @libm.{function}({scalars}) nobuiltin nounwind"] = None
-        lanes = self.instruction(f"i{self.width}", f"bitcast {self.type('i1')} {rare.name} to i{self.width}")
-        none = self.instruction("i1", f"icmp eq i{self.width} {lanes.name}, 0")
-        self.lines += [f"br i1 {none.name}, label %end, label %one.by.one", "one.by.one:"]
+        self.declarations[f"declare double @libm.{self.name}({scalars}) nobuiltin nounwind"] = None
         result = "poison"
         for i in range(self.width):
             xs = [self.instruction("double", f"extractelement {of} {x.name}, i32 {i}").name for x in arguments]
-            y = self.instruction("double", f"call double @libm.{function}({', '.join(f'double {x}' for x in xs)})")
+            y = self.instruction("double", f"call double @libm.{self.name}({', '.join(f'double {x}' for x in xs)})")
             result = self.instruction("double", f"insertelement {of} {result}, double {y.name}, i32 {i}").name
-        self.lines += ["br label %end", "end:"]
-        return self.instruction("double", f"phi {of} [ {usual.name}, %start ], [ {result}, %one.by.one ]")
+        return Vector(self, "double", result)
 
     def intrinsic(self, name: str, *operands: Vector) -> Vector:
         types = ", ".join([self.type("double")] * len(operands))
@@ -107,9 +115,6 @@ class Vector:
     def __xor__(self, other: Vector | int) -> Vector:
         return self._binary({"i64": "xor", "i1": "xor"}, other)
 
-    def __invert__(self) -> Vector:
-        return self ^ (1 if self.kind == "i1" else -1)
-
     def __lshift__(self, other: int) -> Vector:
         return self._binary({"i64": "shl"}, other)
 
@@ -126,6 +131,10 @@ class Vector:
     def _compared(self, relation: str, other: Vector | float) -> Vector:
         operands = f"{self.body.type('double')} {self.name}, {self._other(other).name}"
         return self.body.instruction("i1", f"fcmp {relation} {operands}")
+
+    def below(self, limit: int) -> Vector:
+        """Whether whole numbers without sign are."""
+        return self.body.instruction("i1", f"icmp ult {self.body.type('i64')} {self.name}, {self._other(limit).name}")
 
     def __lt__(self, other: Vector | float) -> Vector:
         return self._compared("olt", other)

@@ -3,7 +3,8 @@
     python tests/benchmarks/vector_math.py [names ...] [--rounds 15]
 
 Each function runs over 4,096 arguments again and again, in loops that LLVM compiled for this processor; the ways take
-turns, and the shortest time of each counts, as the machine may be shared.
+turns, and the shortest time of each counts, as the machine may be shared.  Errors are the largest at those arguments, in
+units of the last place, against mpmath; ``tests/test_compile_vector_math.py`` looks for larger ones everywhere.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 import numpy as np
+from mpmath import mp, mpf
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from autograd.compile.vector_math import NAMES, definition
+from tests.test_compile_vector_math import EXACT, ulps
 from tests.vectors import loop, machine, over, symbols
 
 COUNT = 4096
@@ -54,11 +57,17 @@ def ways(name: str, arguments: np.ndarray, outputs: np.ndarray) -> dict[str, Cal
     return found
 
 
-def measured(name: str, rounds: int) -> dict[str, float]:
-    """Nanoseconds a lane, by the way."""
+def measured(name: str, rounds: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Nanoseconds a lane and largest errors, by the way."""
     arguments, outputs = points(name), np.empty(COUNT)  # of which the ways know the addresses only
     found = ways(name, arguments, outputs)
     best = dict.fromkeys(found, float("inf"))
+    errors = {}
+    with mp.workprec(200):
+        exact = [EXACT[name](*map(mpf, x)) for x in arguments.T.tolist()]
+    for way, run in found.items():
+        run()
+        errors[way] = max(map(ulps, outputs.tolist(), exact))
     for _ in range(rounds):
         for way, run in found.items():
             run()
@@ -66,7 +75,7 @@ def measured(name: str, rounds: int) -> dict[str, float]:
             for _ in range(8):
                 run()
             best[way] = min(best[way], (time.perf_counter() - start) / 8 / COUNT * 1e9)
-    return best
+    return best, errors
 
 
 def main() -> None:
@@ -76,14 +85,13 @@ def main() -> None:
     options = parser.parse_args()
     symbols(NAMES)
     print(f"{llvm.get_host_cpu_name()}, LLVM {'.'.join(map(str, llvm.llvm_version_info))}\n")
-    print(
-        "| function | 8 lanes ns | 4 lanes ns | libm ns | NumPy ns | libm / 8 lanes |\n|---|---:|---:|---:|---:|---:|"
-    )
+    print("| function | 8 lanes ns | 4 lanes ns | libm ns | NumPy ns | libm / 8 lanes | error | libm's error |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name in options.names:
-        best = measured(name, options.rounds)
-        array = f"{best['numpy']:.2f}" if "numpy" in best else "–"
-        print(f"| {name} | {best['8 lanes']:.2f} | {best['4 lanes']:.2f} | {best['libm']:.2f} | {array} "
-              f"| {best['libm'] / best['8 lanes']:.1f} |")  # fmt: skip
+        best, errors = measured(name, options.rounds)
+        times = [f"{best[way]:.2f}" if way in best else "–" for way in ("8 lanes", "4 lanes", "libm", "numpy")]
+        cells = [name, *times, f"{best['libm'] / best['8 lanes']:.1f}"]
+        print("| " + " | ".join([*cells, *(f"{errors[way]:.2f}" for way in ("8 lanes", "libm"))]) + " |", flush=True)
 
 
 if __name__ == "__main__":

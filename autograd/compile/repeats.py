@@ -1,14 +1,15 @@
 """Finds where a flat program repeats itself, however it came to: as loops within loops.
 
 What is compared are tokens: an instruction's operation and which of its operands are constants.  Where a program
-repeats itself every p instructions, its tokens equal those p further on.  So candidates for p come from the distances at
-which equal pieces of 4 to 16,384 tokens follow each other, one comparison of the program with itself shows all places
-where a candidate holds, and the places that save most are taken first.
+repeats itself every p instructions, its tokens equal those p further on.  So candidates for p come from the distances
+at which equal pieces of 4 to 16,384 tokens follow each other, one comparison of the program with itself shows all
+places where a candidate holds, and the places that save most are taken first.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -49,6 +50,27 @@ def tokens(program: Program) -> NDArray[np.uint16] | NDArray[np.uint32]:
             key = (int(numbers[i]), a if NAMES[code_i] == "call" else 0, len(program.lists[b]))
         numbers[i] = special.setdefault(key, (len(NAMES) << 4) + len(special))
     return numbers if len(special) > 60_000 else numbers.astype(np.uint16)
+
+
+def problem(program: Program, loops: Sequence[Loop]) -> str:
+    """Why these are no loops of the program; empty if they are."""
+
+    def look(loops: Sequence[Loop], begin: int, end: int) -> str:
+        for loop in loops:
+            stop = loop.start + loop.period * loop.count
+            if loop.period < 1 or loop.count < 1 or loop.start < begin or stop > end:
+                return f"{loop} is not within the instructions {begin} to {end}, after those before it"
+            turns = kinds[loop.start : stop].reshape(loop.count, loop.period)
+            if not (turns == turns[0]).all():
+                return f"the turns of {loop} are not alike"
+            inside = look(loop.inner, loop.start, loop.start + loop.period)
+            if inside:
+                return inside
+            begin = stop
+        return ""
+
+    kinds = tokens(program)
+    return look(loops, 0, len(program))
 
 
 _SKIPS = ("skip_lt", "skip_le", "skip_eq")

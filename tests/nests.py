@@ -11,7 +11,7 @@ from autograd.compile.program import ARITY, CODES, Integers, Loop
 from tests.flat import assembled
 
 OPERATIONS = (
-    *("add", "sub", "mul", "tanh", "sin", "abs", "neg", "select_lt", "select_le", "div", "sqrt", "exp", "take"),
+    *("add", "sub", "mul", "tanh", "sin", "abs", "neg", "select_lt", "select_le", "atan", "copysign", "floor", "take"),
 )
 KINDS = (
     *("local", "local", "around", "before", "fixed", "moving", "random", "number", "numbers"),
@@ -23,7 +23,8 @@ Turns = tuple[tuple[int, int], ...]  # of the loops from the outermost: which, o
 class Nest:
     """Operands are of the same turn, of the turns of the loops around, of a turn before, sums (of the innermost loop and
     of those around it), inputs and constants that stand still, move evenly or at random, and results of any loop
-    before, forwards, backwards and at random; some are others in the first or last turn.
+    before, forwards, backwards and at random; some are others in the first or last turn.  In every second loop at the
+    top no turn needs another one's results, other than to add to them.
     """
 
     def __init__(self, seed: int, inputs: int = 40, depth: int = 3, longest: int = 9) -> None:
@@ -35,6 +36,8 @@ class Nest:
         self.previous: list[list[int]] = []  # what the turn before gave, for each of the loops around
         self.loops: list[Loop] = []
         for _ in range(self.draw.randrange(1, 4)):
+            self.calm = self.draw.random() < 0.5
+            self.limit = len(self.code)  # where the loop at the top begins
             self.loops.append(self.unrolled(self.planned(depth), (), []))
         constants = [0.5, -1.0, *(self.draw.uniform(-2, 2) for _ in range(8))]
         made = range(inputs, inputs + len(self.code))
@@ -42,7 +45,7 @@ class Nest:
         self.program = assembled(inputs, self.code, outputs, constants, lists=self.lists)
         # the first stands for places in lists: both of these are in all of them
         self.points = [
-            [self.draw.choice((0.0, -1.0)), *(self.draw.uniform(-2, 2) for _ in range(inputs - 1))] for _ in range(9)
+            [self.draw.choice((0.0, -1.0)), *(self.draw.uniform(-2, 2) for _ in range(inputs - 1))] for _ in range(8)
         ]
 
     def planned(self, depth: int) -> tuple[int, list[Any]]:
@@ -75,7 +78,9 @@ class Nest:
                     loop = self.unrolled(item, (*turns, (t, count)), around + now)
                     inner += [loop] if not t else []
                 else:
-                    now.append(self.written(item, (*turns, (t, count)), now, around))
+                    made = self.written(item, (*turns, (t, count)), now, around)
+                    if not (self.calm and "sum" in item):  # that would be another turn's result
+                        now.append(made)
             self.previous[-1] = now
             period = period or len(self.code) - start
         self.previous.pop()
@@ -90,7 +95,7 @@ class Nest:
             level = int(item["sum"] * len(here))
             if here[level]:
                 operands[0] = history[tuple(t - (x == level) for x, t in enumerate(here))]
-            elif operands[0] < 0:
+            elif operands[0] < 0 or self.calm:
                 operands[0] = 0
             if name == "add" and item["sum"] < 0.3:
                 operands.reverse()
@@ -103,7 +108,11 @@ class Nest:
         return history[here]
 
     def anything(self) -> int:
-        return self.draw.randrange(self.inputs + len(self.code))
+        return self.draw.randrange(self.inputs + self.made())
+
+    def made(self) -> int:
+        """How many instructions there are whose results may be used anywhere."""
+        return self.limit if self.calm else len(self.code)
 
     def picked(self, operand: tuple[str, float, int, str], turns: Turns, local: list[int], around: list[int]) -> int:
         kind, r, s, odd = operand
@@ -122,14 +131,14 @@ class Nest:
         if kind == "around" and around:
             return around[int(r * len(around))]
         before = self.previous[int(r * 100) % len(self.previous)]
-        if kind == "before" and before:
+        if kind == "before" and before and not self.calm:
             return before[int(r * len(before))]
         if kind == "random":
             return self.draw.randrange(self.inputs)
         if kind == "moving":
             return (int(r * self.inputs) + s * flat) % self.inputs
-        if kind == "earlier" and len(self.code) > 20:
-            return self.inputs + (int(r * 20) + s * flat) % len(self.code)
-        if kind == "backwards" and len(self.code) > 20:
-            return self.inputs + (int(r * 20) + 3 * (count - 1 - t)) % len(self.code)
+        if kind == "earlier" and self.made() > 20:
+            return self.inputs + (int(r * 20) + s * flat) % self.made()
+        if kind == "backwards" and self.made() > 20:
+            return self.inputs + (int(r * 20) + 3 * (count - 1 - t)) % self.made()
         return int(r * self.inputs)

@@ -36,6 +36,8 @@ from .rolled import (
     rolled,
 )
 
+BLOCK = 8  # points that are side by side in the spaces
+
 
 @dataclass(frozen=True)
 class Module:
@@ -66,11 +68,11 @@ def lanes(
     varying: Integers,
     reduced: NDArray[np.bool_],
     *,
-    width: int = 8,
+    width: int = 4,
     exact: bool = True,
     functions: Mapping[str, str] | None = None,
 ) -> Module:
-    """``g``: a block of ``width`` points; the inputs with the indices ``varying`` have a value for each of them."""
+    """``g``: a block of 8 points, ``width`` at a time; inputs with the indices ``varying`` have a value for each."""
     flat = rolled(program, loops, varying=varying, reduced=reduced)
     return _written(program, flat, "g", _Emitter(width, exact, functions), None, lanes=True)
 
@@ -100,12 +102,18 @@ def _written(
             "ret void",
             "}",
         ]
-    calls = [f"call void @block.{n}({signature})" for n in range(len(flat.blocks))]
-    body += [f"define i64 @{name}({signature}) {widest.attributes} {{", *calls, "ret i64 0", "}"]
+    body += [f"define i64 @{name}({signature}) {widest.attributes} {{"]
+    body += [f"call void @block.{n}({signature})" for n in range(len(flat.blocks))]
+    for lane in range(first.width, BLOCK if lanes else 0, first.width):  # the same for the points that follow
+        moved = {p: f"%{p}.{lane}" for p in ("varying", "outputs", "work")}
+        body += [f"{to} = getelementptr double, ptr %{p}, i64 {lane}" for p, to in moved.items()]
+        arguments = ", ".join(f"ptr {moved.get(p, f'%{p}')}" for p in parameters)
+        body += [f"call void @block.{n}({arguments})" for n in range(len(flat.blocks))]
+    body += ["ret i64 0", "}"]
     numbers = [_Emitter().constant(x) for x in program.constants.tolist()]
     data = [_array("tables", "i32", [str(x) for x in flat.tables.tolist()]), _array("constants", "double", numbers)]
     preambles = [first.preamble(), second.preamble()] if second else [first.preamble()]
-    return Module("\n".join([*_merged(preambles), *data, *body]), name, flat.work * (first.width if lanes else 1))
+    return Module("\n".join([*_merged(preambles), *data, *body]), name, flat.work * (BLOCK if lanes else 1))
 
 
 def _array(name: str, kind: str, items: Sequence[str]) -> str:
@@ -308,7 +316,8 @@ class _Function:
             negative = self.line(f"icmp slt i64 {whole}, 0")
             wrapped = self.line(f"add i64 {whole}, {step.among}")
             place = self.line(f"select i1 {negative}, i64 {wrapped}, i64 {whole}")
-            good = self.line(f"icmp ult i64 {place}, {step.among}")
+            within = self.line(f"icmp ult i64 {place}, {step.among}")
+            good = self.line(f"and i1 {within}, {self.line(f'fcmp ord double {x}, 0.0')}")
             inside = self.line(f"select i1 {good}, i64 {place}, i64 0")
             begin = self.entry(step.choices, scope, lane)
             spot = self.line(f"getelementptr i32, ptr @tables, i64 {begin}")
@@ -388,7 +397,7 @@ class _Function:
         """The type of what lies at one place of a space."""
         if space == TABLES:
             return "i32"
-        return self.first.type if self.lanes and space in (VARYING, WORK, OUTPUTS) else "double"
+        return f"[{BLOCK} x double]" if self.lanes and space in (VARYING, WORK, OUTPUTS) else "double"
 
     def address(self, memory: Memory, scope: _Scope, shift: int = 0, lane: int = 0) -> str:
         pointer = scope.pointers[memory.space, memory.strides]

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd.compile.program import ARITY, CODES, NAMES, Loop, Program
+from .program import ARITY, CODES, NAMES, Loop, Program
 
 LEAST = 200  # instructions that a loop must save: fewer are as fast where they stand
 LONGEST = 1000  # a body of more instructions is looked through for loops of its own, and so is a gap between loops

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .program import ARITY, CODES, NAMES, Integers, Loop, Program
+from .repeats import problem
 
 PIECE = 400  # instructions of straight code that make a block
 COUNTS = np.array([ARITY[name] for name in NAMES])
@@ -127,8 +128,11 @@ def rolled(
     Loops are made wide if ``wide`` is not 0, they have at least that many turns, and no turn needs an earlier one's
     results, other than to add to them.  With ``varying``, the inputs with these indices lie in a space of their own,
     by their place among them, as do the others in theirs; likewise the outputs that are ``reduced``, in "sums".
-    Programs that call Python rows have no such form.
+    Raises ValueError if they are no loops of the program, or Python rows are called, for which there is no such form.
     """
+    reason = problem(program, loops)
+    if reason or program.rows:
+        raise ValueError(reason or f"the program calls {', '.join(program.rows)}")
     return _Roller(program, wide, varying).rolled(loops, reduced)
 
 
@@ -392,19 +396,21 @@ class _Roller:
                 if kept == level:
                     sums[r.steps[k].number] = column
                     memory[k, column] = False
-            loop, d = r.chain[level], len(r.chain)
-            start = loop.start + _moving(r.chain, level)
-            turn = np.arange(loop.count).reshape((1,) * level + (-1,) + (1,) * (d - level))
-            for values in (r.operands[..., memory], *self.lists_of(r)):
-                far = values - self.program.inputs - start
-                within = (far >= 0) & (far < loop.period * loop.count)
-                if (within & (far // loop.period != turn)).any():
-                    return False
+            if any(self.crosses(r, level, values) for values in (r.operands[..., memory], *self.lists_of(r))):
+                return False
         if others & set(sums):
             return False
         for number, column in sums.items():
             self.steps[number].sum = column
         return True
+
+    def crosses(self, r: _Range, level: int, values: Integers) -> bool:
+        """Whether values, by turn, are ever made in another turn of this level's loop."""
+        loop, d = r.chain[level], len(r.chain)
+        far = values - self.program.inputs - loop.start - _moving(r.chain, level)
+        within = (far >= 0) & (far < loop.period * loop.count)
+        turn = np.arange(loop.count).reshape((1,) * level + (-1,) + (1,) * (d - level))
+        return bool((within & (far // loop.period != turn)).any())
 
     # --- where results are stored
 

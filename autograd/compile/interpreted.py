@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ..primitives import TABLE
+from ..rows import whole
 from .program import ARITY, NAMES, Floats, Integers, Program
 
 if TYPE_CHECKING:
@@ -107,9 +108,7 @@ def evaluate(
             y = 0.0  # it may be ignored
         elif name == "take":
             operands = tape.lists[rest[1]]
-            if not -len(operands) - 1 < xs[0] < len(operands):
-                raise IndexError(f"take: index {xs[0]} is outside a sequence of {len(operands)}")
-            x = operands[int(xs[0])]
+            x = operands[whole(xs[0], len(operands))]
             y = values[x] if x >= 0 else constants[-1 - x]
         elif name == "call":
             xs = [values[x] if x >= 0 else constants[-1 - x] for x in tape.lists[rest[1]]]

@@ -79,7 +79,7 @@ static int machine_call(machine_run *run, int32_t row, const int32_t *places, in
 /* The place of the operand that `take` is to take, or 0 and MACHINE_OUTSIDE. */
 static int machine_take(machine_run *run, double index, const int32_t *places, int32_t n, int32_t *place) {
     int32_t i;
-    if (!(index > -(double)n - 1.0 && index < (double)n)) {
+    if (!(index >= -(double)n && index < (double)n && index == floor(index))) {
         run->index = index;
         run->size = n;
         return MACHINE_OUTSIDE;
@@ -375,7 +375,7 @@ static int machine_tell(const machine_run *run, int status) {
     if (status == MACHINE_OUTSIDE) {
         PyObject *index = PyFloat_FromDouble(run->index);
         if (index != NULL)
-            PyErr_Format(PyExc_IndexError, "take: index %S is outside a sequence of %d", index, (int)run->size);
+            PyErr_Format(PyExc_IndexError, "take: index %S is no place among %d items", index, (int)run->size);
         Py_XDECREF(index);
     }
     return status;

@@ -1,0 +1,458 @@
+"""LLVM's text of a flat program with its loops: each body once, and where turns are independent, several at once.
+
+The module defines, as machine.py calls it, either of
+
+    i64 @f(ptr inputs, ptr outputs, ptr work)                        one point
+    i64 @g(ptr shared, ptr varying, ptr outputs, ptr sums, ptr work) a block of points, [index][lane] contiguous
+
+The order of additions is kept: a wide loop adds its lanes to a sum one after the other, unless ``exact`` is False.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .emit import Emitter
+from .program import Integers, Loop, Program
+from .rolled import (
+    CONSTANTS,
+    OUTPUTS,
+    SUMS,
+    TABLES,
+    VARYING,
+    WORK,
+    Block,
+    Carried,
+    Memory,
+    Number,
+    Operand,
+    Register,
+    Rolled,
+    Step,
+    rolled,
+)
+
+BLOCK = 8  # points that are side by side in the spaces
+
+
+@dataclass(frozen=True)
+class Module:
+    """LLVM's text, the function's name, and how many doubles its work space must have."""
+
+    text: str
+    name: str
+    work: int
+
+
+def module(
+    program: Program,
+    loops: Sequence[Loop],
+    *,
+    width: int = 4,
+    exact: bool = True,
+    functions: Mapping[str, str] | None = None,
+) -> Module:
+    """``f``: one point; loops whose turns are independent do ``width`` of them at once, 1 for none."""
+    flat = rolled(program, loops, wide=2 * width if width > 1 else 0)
+    scalar, vector = _Emitter(1, exact), _Emitter(width, exact, functions) if width > 1 else None
+    return _written(program, flat, "f", scalar, vector, lanes=False)
+
+
+def lanes(
+    program: Program,
+    loops: Sequence[Loop],
+    varying: Integers,
+    reduced: NDArray[np.bool_],
+    *,
+    width: int = 4,
+    exact: bool = True,
+    functions: Mapping[str, str] | None = None,
+) -> Module:
+    """``g``: a block of 8 points, ``width`` at a time; inputs with the indices ``varying`` have a value for each."""
+    flat = rolled(program, loops, varying=varying, reduced=reduced)
+    return _written(program, flat, "g", _Emitter(width, exact, functions), None, lanes=True)
+
+
+class _Emitter(Emitter):
+    """Two of them, of different widths, may write into the same function."""
+
+    def register(self) -> str:
+        self._count += 1
+        return f"%r{self.width}.{self._count}"
+
+
+def _written(
+    program: Program, flat: Rolled, name: str, first: _Emitter, second: _Emitter | None, lanes: bool
+) -> Module:
+    """The module; each block is a function, called in order."""
+    parameters = ("inputs", "varying", "outputs", "sums", "work") if lanes else ("inputs", "outputs", "work")
+    signature = ", ".join(f"ptr noalias %{p}" for p in parameters)
+    widest = second or first
+    body: list[str] = []
+    for n, block in enumerate(flat.blocks):
+        lines = _Function(first, second, lanes).write(block)
+        body += [
+            f"define internal void @block.{n}({signature}) {widest.attributes} {{",
+            "entry:",
+            *lines,
+            "ret void",
+            "}",
+        ]
+    body += [f"define i64 @{name}({signature}) {widest.attributes} {{"]
+    body += [f"call void @block.{n}({signature})" for n in range(len(flat.blocks))]
+    for lane in range(first.width, BLOCK if lanes else 0, first.width):  # the same for the points that follow
+        moved = {p: f"%{p}.{lane}" for p in ("varying", "outputs", "work")}
+        body += [f"{to} = getelementptr double, ptr %{p}, i64 {lane}" for p, to in moved.items()]
+        arguments = ", ".join(f"ptr {moved.get(p, f'%{p}')}" for p in parameters)
+        body += [f"call void @block.{n}({arguments})" for n in range(len(flat.blocks))]
+    body += ["ret i64 0", "}"]
+    numbers = [_Emitter().constant(x) for x in program.constants.tolist()]
+    data = [_array("tables", "i32", [str(x) for x in flat.tables.tolist()]), _array("constants", "double", numbers)]
+    preambles = [first.preamble(), second.preamble()] if second else [first.preamble()]
+    return Module("\n".join([*_merged(preambles), *data, *body]), name, flat.work * (BLOCK if lanes else 1))
+
+
+def _array(name: str, kind: str, items: Sequence[str]) -> str:
+    return f"@{name} = private constant [{len(items)} x {kind}] [{', '.join(f'{kind} {x}' for x in items)}]"
+
+
+def _merged(preambles: Sequence[str]) -> list[str]:
+    """What the preambles declare and define, each thing once."""
+    pieces: dict[str, None] = {
+        "declare i64 @llvm.fptosi.sat.i64.f64(double)": None,
+        "declare double @llvm.sqrt.f64(double)": None,
+    }
+    for preamble in preambles:
+        piece: list[str] = []
+        for line in preamble.splitlines():
+            piece.append(line)
+            if not piece[0].startswith("define") or line == "}":
+                pieces["\n".join(piece)] = None
+                piece = []
+    return list(pieces)
+
+
+@dataclass
+class _Scope:
+    """What is known inside a turn: the registers that steps gave and those carried, and where spaces begin."""
+
+    emitter: _Emitter
+    wide: int = -1  # the level of the loop that does several turns at once
+    registers: dict[int, tuple[str, bool]] = field(default_factory=dict)  # and whether they are the emitter's type
+    carried: dict[Carried, str] = field(default_factory=dict)
+    pointers: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict)  # by the strides so far
+
+    def inner(self, emitter: _Emitter, wide: int) -> _Scope:
+        registers = self.registers
+        if emitter is not self.emitter:
+            registers = {step: (register, False) for step, (register, _) in registers.items()}
+        return _Scope(emitter, wide, dict(registers), {}, dict(self.pointers))
+
+
+class _Function:
+    """Writes a block into the lines of the emitters."""
+
+    def __init__(self, first: _Emitter, second: _Emitter | None, lanes: bool) -> None:
+        self.first, self.second, self.lanes = first, second, lanes
+        self.lines: list[str] = []
+        first.lines = self.lines
+        if second is not None:
+            second.lines = self.lines
+        self.label = "entry"
+        self.labels = 0
+
+    def write(self, block: Block) -> list[str]:
+        scope = _Scope(self.first)
+        for space, _ in _strides(block):
+            scope.pointers[space, ()] = f"@{space}" if space in (TABLES, CONSTANTS) else f"%{space}"
+        self.block(block, scope)
+        return self.lines
+
+    def line(self, text: str) -> str:
+        """A new register with what the instruction gives."""
+        register = self.first.register()
+        self.lines.append(f"{register} = {text}")
+        return register
+
+    # --- loops
+
+    def block(self, block: Block, outer: _Scope) -> None:
+        for copying in block.before:
+            self.block(copying, outer)
+        if not (block.wide and self.second is not None):
+            self.late(block, outer, self.loop(block, outer, 0, block.count, outer.emitter, outer.wide, {}))
+            return
+        sums: dict[Carried, str] = {}
+        whole = block.count - block.count % self.second.width
+        inner = self.loop(block, outer, 0, whole, self.second, block.level, sums)
+        for carried in _carried(block):
+            register = inner.registers[carried.step][0]
+            if not self.second.exact:
+                register = self.second.ordered_sum(self.first.constant(-0.0), register)
+            sums[carried] = register
+            inner.registers[carried.step] = register, False
+        if whole < block.count:
+            inner = self.loop(block, outer, whole, block.count, self.first, -1, sums)
+        self.late(block, outer, inner)
+
+    def loop(
+        self, block: Block, outer: _Scope, start: int, end: int, emitter: _Emitter, wide: int, sums: dict[Carried, str]
+    ) -> _Scope:
+        """Turns from ``start`` to ``end``, several at once if the block's own level is the wide one."""
+        scope = outer.inner(emitter, wide)
+        level = block.level
+        if end - start == 1:
+            self.move(block, scope, str(start))
+            for carried in _carried(block):
+                scope.carried[carried] = sums.get(carried) or self.value(carried.first, outer)
+            self.body(block, scope)
+            return scope
+        mine = wide == level
+        firsts = {}
+        for carried in _carried(block):
+            first = sums.get(carried) or self.value(carried.first, outer)
+            if mine and not emitter.exact:  # the lanes have sums of their own, and the first goes on from there
+                first = self.line(f"insertelement {emitter.type} {emitter.constant(-0.0)}, double {first}, i32 0")
+            firsts[carried] = first
+        kind = "double" if mine and emitter.exact else emitter.type
+        before = self.label
+        head, exit = self.new_label(), self.new_label()
+        self.lines.append(f"br label %{head}")
+        self.start(head)
+        turn, following, more = (self.first.register() for _ in range(3))
+        at = len(self.lines)
+        scope.carried = {carried: self.first.register() for carried in firsts}
+        self.move(block, scope, turn)
+        self.body(block, scope)
+        phis = [f"{turn} = phi i64 [ {start}, %{before} ], [ {following}, %{self.label} ]"]
+        for carried, register in scope.carried.items():
+            again, own = scope.registers[carried.step]
+            if not own and kind != "double":
+                again = emitter.splat(again)
+            phis.append(f"{register} = phi {kind} [ {firsts[carried]}, %{before} ], [ {again}, %{self.label} ]")
+        self.lines[at:at] = phis
+        self.lines.append(f"{following} = add nuw nsw i64 {turn}, {emitter.width if mine else 1}")
+        self.lines.append(f"{more} = icmp ult i64 {following}, {end}")
+        self.lines.append(f"br i1 {more}, label %{head}, label %{exit}")
+        self.start(exit)
+        return scope
+
+    def new_label(self) -> str:
+        self.labels += 1
+        return f"l{self.labels}"
+
+    def start(self, label: str) -> None:
+        self.lines.append(f"{label}:")
+        self.label = label
+
+    def move(self, block: Block, scope: _Scope, turn: str) -> None:
+        """Pointers into the spaces, as far as they move with this loop."""
+        level = block.level
+        for space, strides in _strides(block):
+            if len(strides) > level and (space, strides[: level + 1]) not in scope.pointers:
+                pointer = scope.pointers[space, strides[:level]]
+                if strides[level] and turn != "0":
+                    by = self.line(f"mul i64 {turn}, {strides[level]}")
+                    pointer = self.line(f"getelementptr {self.slot(space)}, ptr {pointer}, i64 {by}")
+                scope.pointers[space, strides[: level + 1]] = pointer
+
+    def late(self, block: Block, outer: _Scope, inner: _Scope) -> None:
+        """Store what was to be stored after the last turn."""
+        for step in block.items:
+            if isinstance(step, Step) and step.late:
+                assert step.store is not None
+                register, own = inner.registers[step.number]
+                here = replace(step.store, strides=step.store.strides[:-1])
+                self.store(register if own else self.as_own(register, outer), here, outer)
+
+    def as_own(self, register: str, scope: _Scope) -> str:
+        return register if scope.wide < 0 and not self.lanes else scope.emitter.splat(register)
+
+    # --- steps
+
+    def body(self, block: Block, scope: _Scope) -> None:
+        for item in block.items:
+            if isinstance(item, Block):
+                self.block(item, scope)
+                continue
+            self.step(item, scope)
+
+    def step(self, step: Step, scope: _Scope) -> None:
+        emitter = scope.emitter
+        first = step.operands[step.sum] if step.sum >= 0 else None
+        if first is not None and scope.wide >= 0 and (emitter.exact or isinstance(first, Memory)):
+            term = self.value(step.operands[1 - step.sum], scope)
+            if step.name == "sub":
+                term = emitter.operation("neg", [term])
+            start = scope.carried[first] if isinstance(first, Carried) else self.double(first, scope)
+            total = emitter.ordered_sum(start, term)
+            scope.registers[step.number] = total, False
+            if step.store is not None and not step.late:
+                self.lines.append(f"store double {total}, ptr {self.address(step.store, scope)}, align 8")
+            return
+        operands = [self.value(operand, scope) for operand in step.operands]
+        if step.name == "copy":
+            result = operands[0]
+        elif step.name == "take":
+            result = self.take(step, operands[0], scope)
+        else:
+            result = emitter.operation(step.name, operands)
+        scope.registers[step.number] = result, True
+        if step.store is not None and not step.late:
+            self.store(result, step.store, scope)
+
+    def take(self, step: Step, index: str, scope: _Scope) -> str:
+        """The value at a place of a list known only at run time; nan, and the flag for it, outside of the list."""
+        emitter = scope.emitter
+        assert step.choices is not None
+        results = []
+        for lane in range(emitter.width):
+            x = index if emitter.width == 1 else self.line(f"extractelement {emitter.type} {index}, i32 {lane}")
+            whole = self.line(f"call i64 @llvm.fptosi.sat.i64.f64(double {x})")
+            negative = self.line(f"icmp slt i64 {whole}, 0")
+            wrapped = self.line(f"add i64 {whole}, {step.among}")
+            place = self.line(f"select i1 {negative}, i64 {wrapped}, i64 {whole}")
+            within = self.line(f"icmp ult i64 {place}, {step.among}")
+            good = self.line(f"and i1 {within}, {self.line(f'fcmp ord double {x}, 0.0')}")
+            inside = self.line(f"select i1 {good}, i64 {place}, i64 0")
+            begin = self.entry(step.choices, scope, lane)
+            spot = self.line(f"getelementptr i32, ptr @tables, i64 {begin}")
+            there = self.line(f"load i32, ptr {self.line(f'getelementptr i32, ptr {spot}, i64 {inside}')}, align 4")
+            at = self.line(f"getelementptr {self.slot(step.space)}, ptr {scope.pointers[step.space, ()]}, i32 {there}")
+            if self.lanes and self.slot(step.space) != "double":
+                at = self.line(f"getelementptr double, ptr {at}, i64 {lane}")
+            value = self.line(f"load double, ptr {at}, align 8")
+            test = self.line(f"select i1 {good}, double 0.0, double -1.0")
+            nothing = self.line(f"call double @llvm.sqrt.f64(double {test})")
+            results.append(self.line(f"select i1 {good}, double {value}, double {nothing}"))
+        return results[0] if emitter.width == 1 else self.joined(results, emitter)
+
+    def entry(self, choices: Memory, scope: _Scope, lane: int) -> str:
+        """The number that ``choices`` says, which is a place in the tables, for a lane."""
+        shift = lane * choices.strides[scope.wide] if scope.wide >= 0 else 0
+        total = self.line(f"ptrtoint ptr {scope.pointers[TABLES, choices.strides]} to i64")
+        total = self.line(f"sub i64 {total}, ptrtoint (ptr @tables to i64)")
+        total = self.line(f"sdiv exact i64 {total}, 4")
+        total = self.line(f"add i64 {total}, {choices.base + shift}")
+        if choices.table >= 0:
+            total = self.line(f"add i64 {total}, {self.looked_up(choices, scope, lane)}")
+        return total
+
+    # --- operands
+
+    def value(self, operand: Operand, scope: _Scope) -> str:
+        emitter = scope.emitter
+        if isinstance(operand, Number):
+            return emitter.constant(operand.value)
+        if isinstance(operand, Register):
+            register, own = scope.registers[operand.step]
+            if not own:
+                register = emitter.splat(register)
+                scope.registers[operand.step] = register, True
+            return register
+        if isinstance(operand, Carried):
+            return scope.carried[operand]
+        if emitter.width == 1:
+            return self.double(operand, scope)
+        if self.lanes:
+            if self.slot(operand.space) == "double":
+                return emitter.splat(self.double(operand, scope))
+            return self.line(f"load {emitter.type}, ptr {self.address(operand, scope)}, align 8")
+        stride = operand.strides[scope.wide]
+        looked_up = operand.table >= 0 and operand.along[scope.wide]
+        if not stride and not looked_up:
+            return emitter.splat(self.double(operand, scope))
+        if stride == 1 and not looked_up:
+            return self.line(f"load {emitter.type}, ptr {self.address(operand, scope)}, align 8")
+        if stride == -1 and not looked_up:
+            last = self.address(operand, scope, 1 - emitter.width)
+            turned = ", ".join(f"i32 {lane}" for lane in range(emitter.width - 1, -1, -1))
+            vector = self.line(f"load {emitter.type}, ptr {last}, align 8")
+            return self.line(
+                f"shufflevector {emitter.type} {vector}, {emitter.type} poison, <{emitter.width} x i32> <{turned}>"
+            )
+        return self.joined(
+            [
+                self.line(f"load double, ptr {self.address(operand, scope, lane * stride, lane)}, align 8")
+                for lane in range(emitter.width)
+            ],
+            emitter,
+        )
+
+    def joined(self, doubles: Sequence[str], emitter: _Emitter) -> str:
+        vector = "poison"
+        for lane, x in enumerate(doubles):
+            vector = self.line(f"insertelement {emitter.type} {vector}, double {x}, i32 {lane}")
+        return vector
+
+    def double(self, memory: Number | Memory | Operand, scope: _Scope) -> str:
+        assert isinstance(memory, Memory)
+        return self.line(f"load double, ptr {self.address(memory, scope)}, align 8")
+
+    def slot(self, space: str) -> str:
+        """The type of what lies at one place of a space."""
+        if space == TABLES:
+            return "i32"
+        return f"[{BLOCK} x double]" if self.lanes and space in (VARYING, WORK, OUTPUTS) else "double"
+
+    def address(self, memory: Memory, scope: _Scope, shift: int = 0, lane: int = 0) -> str:
+        pointer = scope.pointers[memory.space, memory.strides]
+        slot = self.slot(memory.space)
+        if memory.table >= 0:
+            pointer = self.line(f"getelementptr {slot}, ptr {pointer}, i64 {self.looked_up(memory, scope, lane)}")
+        if not memory.base + shift:
+            return pointer
+        return self.line(f"getelementptr {slot}, ptr {pointer}, i64 {memory.base + shift}")
+
+    def looked_up(self, memory: Memory, scope: _Scope, lane: int) -> str:
+        shift = lane * memory.along[scope.wide] if scope.wide >= 0 else 0
+        pointer = scope.pointers[TABLES, memory.along]
+        spot = self.line(f"getelementptr i32, ptr {pointer}, i64 {memory.table + shift}")
+        return self.line(f"sext i32 {self.line(f'load i32, ptr {spot}, align 4')} to i64")
+
+    def store(self, value: str, memory: Memory, scope: _Scope) -> None:
+        address = self.address(memory, scope)
+        if memory.space == SUMS:
+            value = scope.emitter.ordered_sum(self.line(f"load double, ptr {address}, align 8"), value)
+            self.lines.append(f"store double {value}, ptr {address}, align 8")
+        else:
+            self.lines.append(f"store {scope.emitter.type} {value}, ptr {address}, align 8")
+
+
+def _carried(block: Block) -> list[Carried]:
+    """What is carried from turn to turn of this loop, each thing once."""
+    found: dict[Carried, None] = {}
+    for step in block.items:
+        if isinstance(step, Step):
+            found.update((operand, None) for operand in step.operands if isinstance(operand, Carried))
+    return list(found)
+
+
+def _strides(block: Block) -> list[tuple[str, tuple[int, ...]]]:
+    """How operands and results in memory move, and in which spaces, each way once."""
+    found: dict[tuple[str, tuple[int, ...]], None] = {}
+
+    def look(memory: Operand | None) -> None:
+        if isinstance(memory, Carried):
+            memory = memory.first
+        if isinstance(memory, Memory):
+            found[memory.space, memory.strides] = None
+            if memory.table >= 0:
+                found[TABLES, memory.along] = None
+
+    def walk(block: Block) -> None:
+        for item in (*block.before, *block.items):
+            if isinstance(item, Block):
+                walk(item)
+                continue
+            for operand in (*item.operands, item.store, item.choices):
+                look(operand)
+            if item.space:
+                found[item.space, ()] = None
+
+    walk(block)
+    return list(found)

@@ -1,0 +1,294 @@
+"""Repeats are found, and programs rolled up along them give the bits of the instructions one after the other."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import math
+import random
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograd.compile import repeats, rolled
+from autograd.compile.program import CODES, Loop, Program
+from tests.flat import assembled, evaluate, repeating, straight
+from tests.nests import Nest
+from tests.tapes import euler, mlp
+
+llvm = pytest.importorskip("llvmlite.binding", reason="llvmlite is not installed (the extra jit)")
+from autograd.compile import loops  # noqa: E402
+from autograd.compile.emit import symbols  # noqa: E402
+
+BLOCK = loops.BLOCK
+
+
+class Code:
+    """The machine code of a module."""
+
+    def __init__(self, module: loops.Module) -> None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        for name, address in symbols().items():
+            llvm.add_symbol(name, address)
+        parsed = llvm.parse_assembly(module.text)
+        parsed.verify()
+        machine = llvm.Target.from_default_triple().create_target_machine(
+            cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=1
+        )
+        self.engine = llvm.create_mcjit_compiler(parsed, machine)
+        self.engine.finalize_object()
+        self.module = module
+        self.address = self.engine.get_function_address(module.name)
+
+    def __call__(self, *spaces: np.ndarray[Any, np.dtype[np.float64]]) -> None:
+        # what was not stored is read as nan, and noticed
+        work = np.full(self.module.work, math.nan)
+        function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * (len(spaces) + 1))(self.address)
+        assert function(*(space.ctypes.data for space in (*spaces, work))) == 0
+
+
+def run(module: loops.Module, point: Sequence[float], outputs: int) -> list[float]:
+    result = np.full(outputs, math.nan)
+    Code(module)(np.array(point, float), result)
+    found: list[float] = result.tolist()
+    return found
+
+
+def bits(numbers: Sequence[float]) -> list[bytes]:
+    return [struct.pack("<d", x) for x in numbers]
+
+
+def finite(program: Program, point: Sequence[float]) -> bool:
+    """Whether all intermediate results are; only then the bits are promised."""
+    everything = np.arange(program.inputs + len(program), dtype=np.int32)
+    return all(map(math.isfinite, evaluate(dataclasses.replace(program, outputs=everything), point)))
+
+
+def left(program: Program, found: Sequence[Loop]) -> int:
+    """How many instructions remain when bodies stand there once."""
+
+    def body(inner: Sequence[Loop], total: int) -> int:
+        return total - sum(x.period * x.count - body(x.inner, x.period) for x in inner)
+
+    return body(found, len(program))
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short repeats are loops too."""
+    monkeypatch.setattr(repeats, "LEAST", 8)
+    monkeypatch.setattr(repeats, "LONGEST", 20)
+
+
+# --- the finder
+
+
+def test_a_network_on_points_is_a_loop_forwards_and_one_backwards() -> None:
+    program, _ = mlp(100)
+    found = repeats.find(program)
+    assert repeats.problem(program, found) == ""
+    assert {loop.count for loop in found if loop.period > 500} <= {98, 99, 100}
+    assert left(program, found) < 3000 < len(program) / 60
+
+
+def test_a_long_integration_is_two_short_loops() -> None:
+    program, _ = euler(5000)
+    found = repeats.find(program)
+    assert [loop.count > 4990 for loop in found] == [True, True]
+    assert left(program, found) < 100
+
+
+def test_samples_and_neurons_are_a_nest() -> None:
+    program, _ = mlp(12, (64, 32, 10))
+    found = repeats.find(program)
+    assert repeats.problem(program, found) == ""
+    nests = [loop for loop in found if loop.inner]
+    assert len(nests) >= 2
+    assert left(program, found) < 4500 < len(program) / 25
+
+
+def test_nothing_repeats_in_a_random_program() -> None:
+    assert repeats.find(straight(1, 5000)) == ()
+
+
+def test_loops_are_found_again(small: None) -> None:
+    for seed in range(20):
+        program = repeating(seed, 40, period=random.Random(seed).randrange(2, 30))
+        found = repeats.find(program)
+        assert repeats.problem(program, found) == ""
+        assert left(program, found) <= len(program) / 8, seed
+
+
+def test_turns_are_cut_where_few_values_cross() -> None:
+    # x*y and the addition belong together; the additions come first in the instructions by one
+    code = [[CODES["add"], 0, 1]]
+    for t in range(300):
+        code.append([CODES["mul"], t, t + 1])
+        code.append([CODES["sin"], 400 + len(code) - 1])
+        code.append([CODES["add"], 400 + len(code) - 1, 0 if t == 0 else 400 + len(code) - 4])
+    (loop,) = repeats.find(assembled(400, code, [400 + len(code) - 1], []))
+    assert (loop.start, loop.period) == (1, 3)
+
+
+def test_an_odd_turn_at_an_end_is_left_out() -> None:
+    code = []
+    for t in range(100):
+        code += [[CODES["mul"], 0 if t == 0 else 3 * t + 7, t], [CODES["sin"], 500 + len(code)], [CODES["exp"], 5]]
+    (loop,) = repeats.find(assembled(500, code, [500 + len(code) - 1], []))
+    assert (loop.start, loop.count) == (3, 99)
+
+
+def test_wrong_loops_are_told() -> None:
+    program, _ = mlp(12, (64, 32, 10))
+    found = list(repeats.find(program))
+    n = max(range(len(found)), key=lambda k: len(found[k].inner))
+    loop = found[n]
+    inner = loop.inner[0]
+    wrong = [
+        dataclasses.replace(loop, start=loop.start + 1),
+        dataclasses.replace(loop, period=loop.period + 1),
+        dataclasses.replace(loop, count=loop.count + 2),
+        dataclasses.replace(loop, start=-1),
+        dataclasses.replace(loop, count=0),
+        dataclasses.replace(loop, period=0),
+        dataclasses.replace(loop, inner=(dataclasses.replace(inner, start=loop.start + loop.period),)),
+        dataclasses.replace(loop, inner=(inner, inner)),
+        dataclasses.replace(loop, inner=(dataclasses.replace(inner, period=inner.period - 1),)),
+    ]
+    for other in wrong:
+        assert repeats.problem(program, [*found[:n], other, *found[n + 1 :]]), other
+        with pytest.raises(ValueError, match="Loop"):
+            rolled.rolled(program, [other])
+
+
+# --- rolled programs against their instructions
+
+
+def disagreements(seed: int) -> int:
+    """On how many outputs a random nest differs from the oracle, along its own loops and those found."""
+    nest = Nest(seed, depth=2 + seed % 2, longest=(9, 12, 20)[seed % 3])
+    program, point = nest.program, nest.points[0]
+    if len(program) > 8000 or not finite(program, point):
+        return 0
+    wanted = bits(evaluate(program, point))
+    wrong = 0
+    for found in (nest.loops, repeats.find(program)):
+        assert repeats.problem(program, found) == ""
+        for width in (1, 2 + 2 * (seed % 2)):
+            outputs = run(loops.module(program, found, width=width), point, len(wanted))
+            wrong += sum(a != b for a, b in zip(bits(outputs), wanted, strict=True))
+    return wrong
+
+
+@pytest.mark.parametrize("seed", range(48))
+def test_random_nests_keep_their_bits(seed: int, small: None) -> None:
+    assert disagreements(seed) == 0
+
+
+def test_random_nests_have_it_all() -> None:
+    """Or the test above would say little: finite results, and every kind of operand."""
+    nests = [Nest(seed, depth=2 + seed % 2, longest=(9, 12, 20)[seed % 3]) for seed in range(48)]
+    good = [nest for nest in nests if len(nest.program) <= 8000 and finite(nest.program, nest.points[0])]
+    assert len(good) > 30
+    kinds = set()
+    for nest in good:
+        for block in rolled.rolled(nest.program, nest.loops, wide=4).blocks:
+            for step in block.steps():
+                kinds |= {type(operand).__name__ for operand in step.operands}
+                kinds |= {"table" for operand in step.operands if getattr(operand, "table", -1) >= 0}
+                kinds |= {"late"} if step.late else set()
+                kinds |= {f"sum of {type(step.operands[step.sum]).__name__}"} if step.sum >= 0 else set()
+    assert kinds == {
+        *("Number", "Register", "Memory", "Carried", "table", "late", "sum of Carried", "sum of Memory"),
+    }
+
+
+@pytest.mark.parametrize("fault", ["earlier", "crosses", "near", "kept"])
+def test_planted_faults_are_noticed(fault: str, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of the conditions under which something is carried, kept in one place or done at once is needed."""
+    roller = rolled._Roller
+    if fault == "earlier":
+        monkeypatch.setattr(roller, "earlier", lambda self, r, level, values: np.ones(values.shape[-1], np.bool_))
+    elif fault == "crosses":
+        monkeypatch.setattr(roller, "crosses", lambda self, r, level, values: False)
+    elif fault == "near":
+        monkeypatch.setattr(roller, "read", lambda self, r, values: self.use(values))
+    else:
+        monkeypatch.setattr(roller, "keep", lambda self, r: None)
+    assert any(disagreements(seed) for seed in range(48))
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_nests_over_lanes(seed: int, small: None) -> None:
+    nest = Nest(seed + 100, depth=2 + seed % 2)
+    program, draw = nest.program, random.Random(seed)
+    varying = np.array([i for i in range(program.inputs) if draw.random() < 0.5], np.int32)
+    shared = np.setdiff1d(np.arange(program.inputs), varying)
+    reduced = np.array([draw.random() < 0.4 for _ in program.outputs])
+    points = np.array(nest.points)
+    points[:, shared] = points[0, shared]
+    if len(program) > 4000 or not all(finite(program, point) for point in points.tolist()):
+        return
+    wanted = np.array([evaluate(program, point) for point in points.tolist()]).T
+    sums = [0.0] * int(reduced.sum())
+    for lane in range(BLOCK):
+        sums = [total + x for total, x in zip(sums, wanted[reduced, lane].tolist(), strict=True)]
+    for width in (2, 4, 8):
+        found = np.full((int((~reduced).sum()), BLOCK), math.nan)
+        totals = np.zeros(len(sums))
+        code = Code(loops.lanes(program, nest.loops, varying, reduced, width=width))
+        code(points[0, shared].copy(), points[:, varying].T.copy(), found, totals)
+        assert bits(found.ravel()) == bits(wanted[~reduced].ravel())
+        assert bits(totals) == bits(sums)
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 8])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_a_network_has_the_bits_of_its_instructions(width: int, activation: str) -> None:
+    program, point = mlp(37, (2, 5, 4, 1), activation)
+    outputs = run(loops.module(program, repeats.find(program), width=width), point, len(program.outputs))
+    assert bits(outputs) == bits(evaluate(program, point))
+
+
+def test_a_nest_of_samples_and_neurons_has_the_bits_of_its_instructions() -> None:
+    program, point = mlp(11, (40, 20, 5))
+    found = repeats.find(program)
+    assert any(loop.inner for loop in found)
+    for width in (1, 4):
+        assert bits(run(loops.module(program, found, width=width), point, len(program.outputs))) == bits(
+            evaluate(program, point)
+        )
+
+
+def test_sums_in_another_order_are_close() -> None:
+    program, point = mlp(100, (2, 6, 1), "relu")
+    found = repeats.find(program)
+    outputs = run(loops.module(program, found, exact=False), point, len(program.outputs))
+    assert outputs == pytest.approx(evaluate(program, point), rel=1e-12, abs=1e-12)
+    assert bits(outputs) != bits(evaluate(program, point))
+
+
+def test_straight_code_is_a_program_without_loops() -> None:
+    program = straight(3, 2000, names=("add", "sub", "sin", "tanh", "select_lt", "abs"))
+    point = [0.3, -0.7, 1.1, 0.2]
+    assert bits(run(loops.module(program, ()), point, len(program.outputs))) == bits(evaluate(program, point))
+
+
+def test_sums_over_an_outer_loop_lie_in_one_place() -> None:
+    """Not in one for each turn: memory is what nests of samples and neurons are short of."""
+    few, many = (mlp(points, (40, 20, 5))[0] for points in (10, 40))
+    plans = [rolled.rolled(program, repeats.find(program)) for program in (few, many)]
+    assert plans[1].work - plans[0].work < 30 * 300
+
+
+def test_a_place_beyond_a_list_is_nan() -> None:
+    code = [[CODES["take"], 0, 0], *([CODES["sin"], 3 + k] for k in range(40)), [CODES["take"], 0, 0]]
+    program = assembled(3, code, [3, 3 + 41], [], lists=[np.array([1, 2], np.int32)])
+    for index, wanted in ((0.0, 5.0), (1.0, 7.0), (-1.0, 7.0), (-2.0, 5.0)):
+        assert run(loops.module(program, ()), [index, 5.0, 7.0], 2) == [wanted, wanted]
+    for index in (2.0, -3.0, 1e300, -1e300, math.inf, math.nan):
+        assert all(map(math.isnan, run(loops.module(program, ()), [index, 5.0, 7.0], 2))), index

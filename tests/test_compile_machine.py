@@ -219,7 +219,7 @@ def test_take_counts_from_either_end_and_refuses_what_is_outside() -> None:
         assert lanes(machine, [point] * 3, shared=[1, 2])[0] == [[listed[int(i)], listed[3]]] * 3
     for bad in (4.0, -5.0, math.nan, 1e300, -math.inf):
         for call in (machine.run, lambda p: lanes(machine, [[0.0, 1.0, 2.0], p], shared=[2])):
-            with pytest.raises(IndexError, match=r"take: index .* is outside a sequence of 4"):
+            with pytest.raises(IndexError, match=r"take: index .* is no place among 4 items"):
                 call([bad, 1.0, 2.0])
     assert machine.run([1.0, 1.0, 2.0]) == [7.0, 3.0]
 

@@ -2,23 +2,93 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
-from ..native.choice import load
-from .program import Program
+import numpy as np
 
-Machine: Any = load("compile/machine").Machine
+from ..native.choice import load
+from .program import Floats, Integers, Program
+
+MACHINE: Any = load("compile/machine")
+Machine, Native = MACHINE.Machine, MACHINE.Native
+
+# Interpreting costs about 2 ns an instruction and compiling about 10 µs: after so many instructions run for each that
+# the program has, machine code has paid for itself.
+PAYS = 5_000
+LARGEST = 3_000_000  # instructions in a program beyond which nothing is compiled unasked
 
 
 class Executor:
-    def __init__(self, program: Program, tier: str, exact: bool) -> None:
-        self.machine = Machine(program)
-        self.flagged = False
+    """Runs a program; ``tier`` "auto" decides by itself when to have it compiled, "llvm" at once, "interpreter" never.
 
-    def run(self, numbers: Any) -> list[float]:
-        outputs: list[float] = self.machine.run(numbers)
-        self.flagged = self.machine.flagged
+    Raises ImportError for "llvm" where llvmlite is not installed, ValueError where LLVM cannot compile the program.
+    """
+
+    def __init__(self, program: Program, tier: str, exact: bool) -> None:
+        self.program = program
+        self.exact = exact
+        self.machine = Machine(program)
+        self.best = self.machine  # what runs one point
+        self.tier = tier
+        self.lanes_by: dict[Any, Any] = {}  # what runs lanes, by which inputs are shared and which outputs summed
+        self.left = PAYS if tier == "auto" and can_compile(program) else -1  # runs until it is compiled
+        if tier == "llvm":
+            if find_spec("llvmlite") is None:
+                raise ImportError("tier='llvm' needs llvmlite: pip install 'glassgrad[jit]'")
+            self.best = self._compiled()
+
+    @property
+    def flagged(self) -> bool:
+        """Whether in the last run of this thread a result was not finite."""
+        return bool(self.best.flagged)
+
+    def run(self, numbers: Sequence[float]) -> list[float]:
+        """The outputs at one point."""
+        if self.left >= 0:
+            self.left -= 1
+            if self.left < 0:
+                self.best = self._compiled()
+        outputs: list[float] = self.best.run(numbers)
         return outputs
 
-    def lanes(self, *args: Any) -> Any:
-        return self.machine.lanes(*args)
+    def _compiled(self, **lanes: Any) -> Any:
+        """Native code for the program; the interpreter if it cannot be, and nobody asked for more."""
+        from . import llvm
+
+        try:
+            code = llvm.compiled(self.program, exact=self.exact, **lanes)
+        except ValueError:
+            if self.tier == "llvm":
+                raise
+            return self.machine
+        varying = np.flatnonzero(~np.array(code.shared, bool)) if code.block else ()
+        return Native(
+            self.program.inputs, len(self.program.outputs), code.point, code.work, code.block, code.block_work,
+            code.width, varying, np.flatnonzero(code.shared), code.reduced, code, len(self.program), self.exact,
+        )  # fmt: skip
+
+    def lanes(
+        self, points: Floats, shared: Floats, varying: Integers, shared_at: Integers, reduced: Any, threads: int = 1
+    ) -> tuple[Floats, Floats, Any]:
+        """The outputs at many points, as ``Machine.lanes``."""
+        key = (varying.tobytes(), reduced.tobytes())
+        best = self.lanes_by.get(key)
+        if best is None or isinstance(best, int):
+            count = (best or 0) + len(points)
+            if self.tier == "llvm" or (self.tier == "auto" and count >= 32 * PAYS // 100 and can_compile(self.program)):
+                mask = np.zeros(self.program.inputs, bool)
+                mask[shared_at] = True
+                best = self._compiled(lanes=True, shared=mask.tolist(), reduced=reduced.tolist())
+                self.lanes_by[key] = best
+            else:
+                self.lanes_by[key] = count
+                best = self.machine
+        result: tuple[Floats, Floats, Any] = best.lanes(points, shared, varying, shared_at, reduced, threads)
+        return result
+
+
+def can_compile(program: Program) -> bool:
+    """Whether LLVM is at hand, and the program none that it cannot or should not compile."""
+    return not program.rows and len(program) <= LARGEST and find_spec("llvmlite") is not None

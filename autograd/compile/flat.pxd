@@ -81,6 +81,7 @@ cdef class Builder:
     cdef Ints code
     cdef Ints lines
     cdef int line
+    cdef bint as_is
     cdef public list constants
     cdef dict places
     cdef public list lists
@@ -98,14 +99,14 @@ cdef class Builder:
 cpdef Ints ints(Py_ssize_t size)
 cdef double number_of(Builder builder, int operand) except? -7.123e-307
 cdef Ints _grown(Ints items, Py_ssize_t size)
-@cython.locals(size=Py_ssize_t, mask=Py_ssize_t, at=Py_ssize_t, i=Py_ssize_t, n=int, code=Ints, table=Ints)
+@cython.locals(size=Py_ssize_t, mask=Py_ssize_t, at=Py_ssize_t, i=Py_ssize_t, n=int, code=Ints, table=Ints, as_is=bint)
 cdef int _write(Builder builder, int op, int a, int b, int c, int d) except? -2147483648
 @cython.locals(mask=Py_ssize_t, at=Py_ssize_t, i=Py_ssize_t, n=int, code=Ints, table=Ints)
 cdef int _rehash(Builder builder, Py_ssize_t size) except -1
 @cython.locals(inputs=int, code=Ints, i=Py_ssize_t, inner=int, p=int, q=int, first=int, second=int, folded=int, x=double)
 cpdef int emit(Builder builder, int op, int a, int b, int c, int d) except? -2147483648
 cdef int _folded(Builder builder, int op, int a, int b) except? -2147483647
-@cython.locals(i=Py_ssize_t, op=int, a=int, b=int, c=int, d=int)
+@cython.locals(i=Py_ssize_t, op=int, a=int, b=int, c=int, d=int, term=int)
 cdef int times(Builder builder, int adjoint, int partial) except? -2147483648
 cdef bint _is_unit(Builder builder, int operand) noexcept
 cdef int _by_unit(Builder builder, int adjoint, int unit) except? -2147483648

@@ -119,6 +119,9 @@ class Builder:
         self.code: Ints = ints(5 * 256)
         self.lines = ints(256)
         self.line = -1  # of what is being written
+        # Whether what has a constant operand is written as it is: data would otherwise decide on the instructions (a
+        # factor of 1 left out, two equal ones written once), and a program that repeats itself would not look like it.
+        self.as_is = False
         self.constants: list[float] = []
         self.places: dict[Any, int] = {}  # the constants' operands
         self.lists: list[tuple[int, ...]] = []
@@ -170,9 +173,10 @@ def _write(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
     code = builder.code
     table = builder.table
     at = slot_of(op, a, b, c, d, mask)
+    as_is = builder.as_is and (a < 0 or b < 0)
     while table[at] != 0:
         i = 5 * (table[at] - 1)
-        if code[i] == op and code[i + 1] == a and code[i + 2] == b and code[i + 3] == c and code[i + 4] == d:
+        if not as_is and code[i] == op and code[i + 1] == a and code[i + 2] == b and code[i + 3] == c and code[i + 4] == d:
             return builder.inputs + table[at] - 1
         at = (at + 1) & mask
     n = builder.n
@@ -226,6 +230,8 @@ def emit(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
         folded = _folded(builder, op, a, b)
         if folded != EMPTY:
             return folded
+    if builder.as_is and (a < 0 or b < 0):
+        return _write(builder, op, a, b, c, d)
     if op == MUL:
         if b == builder.one:
             return a
@@ -283,7 +289,10 @@ def times(builder: Builder, adjoint: int, partial: int) -> int:
         op, a, b, c, d = (builder.code[i + k] for k in range(5))
         if op in (SELECT_LT, SELECT_LE, SELECT_EQ) and _is_unit(builder, c) and _is_unit(builder, d):
             return emit(builder, op, a, b, _by_unit(builder, adjoint, c), _by_unit(builder, adjoint, d))
-    return emit(builder, MUL, adjoint, partial, 0, 0)
+    builder.as_is = partial < 0
+    term = emit(builder, MUL, adjoint, partial, 0, 0)
+    builder.as_is = False
+    return term
 
 
 def _is_unit(builder: Builder, operand: int) -> bool:
@@ -464,12 +473,14 @@ def _lower(graph: Graph, node: Value) -> int:
             active |= graph.active[place]
     graph.starts[at + 1] = start + n
     graph.active[at] = active
+    builder.as_is = True
     if n <= 2 and code < len(DIRECT) and DIRECT[code] >= 0:
         graph.values[at] = emit(builder, DIRECT[code], given[0], given[1] if n == 2 else 0, 0, 0)
-        return 0
-    steps = _function(graph, code, n)
-    instantiate(builder, steps, given)
-    graph.values[at] = builder.scratch[steps.results[0]]
+    else:
+        steps = _function(graph, code, n)
+        instantiate(builder, steps, given)
+        graph.values[at] = builder.scratch[steps.results[0]]
+    builder.as_is = False
     return 0
 
 

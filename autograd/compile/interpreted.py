@@ -170,4 +170,5 @@ def make_room(native: Native) -> NoReturn:
     raise RuntimeError("machine code is called by the compiled engine only: install where a C compiler is")
 
 
-run_native = compute_native = make_room  # never reached
+run_native: Any = make_room  # never reached
+compute_native: Any = make_room

@@ -93,15 +93,17 @@ static int machine_take(machine_run *run, double index, const int32_t *places, i
 
 /* Python has no floor of infinity or nan: a comparison with nan raises a flag */
 #define MACHINE_WHOLE(f) (a - a >= 0 ? f(a) : a)
+#define MACHINE_NEGATION(X) X(neg, -a)
 #define MACHINE_UNARY(X) \
-    X(neg, -a) X(abs, fabs(a)) X(sqrt, sqrt(a)) \
+    X(abs, fabs(a)) X(sqrt, sqrt(a)) \
     X(floor, MACHINE_WHOLE(floor)) X(ceil, MACHINE_WHOLE(ceil)) X(trunc, MACHINE_WHOLE(trunc)) \
     X(exp, exp(a)) X(expm1, expm1(a)) X(exp2, exp2(a)) X(log, log(a)) X(log1p, log1p(a)) X(log2, log2(a)) \
     X(log10, log10(a)) X(cbrt, cbrt(a)) X(sin, sin(a)) X(cos, cos(a)) X(tan, tan(a)) X(asin, asin(a)) \
     X(acos, acos(a)) X(atan, atan(a)) X(sinh, sinh(a)) X(cosh, cosh(a)) X(tanh, tanh(a)) X(asinh, asinh(a)) \
     X(acosh, acosh(a)) X(atanh, atanh(a)) X(erf, erf(a)) X(erfc, erfc(a))
+#define MACHINE_ARITHMETIC(X) X(add, a + b) X(sub, a - b) X(mul, a * b) X(div, a / b)
 #define MACHINE_BINARY(X) \
-    X(add, a + b) X(sub, a - b) X(mul, a * b) X(div, a / b) X(copysign, copysign(a, b)) X(pow, pow(a, b)) \
+    X(copysign, copysign(a, b)) X(pow, pow(a, b)) \
     X(mod, rules_mod(a, b)) X(floordiv, rules_floordiv(a, b)) X(fmod, fmod(a, b)) X(remainder, remainder(a, b)) \
     X(atan2, atan2(a, b))
 /* quiet comparisons: one with nan raises no flag, as no operation went wrong (GCC's vectors of them do) */
@@ -126,69 +128,90 @@ static int machine_take(machine_run *run, double index, const int32_t *places, i
 
 #ifdef MACHINE_JUMPS
 #define MACHINE_CASE(name, number) at_##name
-#define MACHINE_GO goto *places[code[0]]
+#define MACHINE_GO goto *places[*code++]
 #else
 #define MACHINE_CASE(name, number) case number
 #define MACHINE_GO goto again
 #endif
 #define MACHINE_NEXT(words) do { code += (words); MACHINE_GO; } while (0)
+/* A run: its code, of so many words, once for each of the run; one enters it where as many are left. */
+#define MACHINE_PART(name, operation, k, words, ...) MACHINE_CASE(name##_##k, TAPE_RUN(operation, k)) : __VA_ARGS__ code += words;
+#define MACHINE_RUN(name, operation, words, ...) \
+    MACHINE_PART(name, operation, 8, words, __VA_ARGS__) MACHINE_PART(name, operation, 7, words, __VA_ARGS__) \
+    MACHINE_PART(name, operation, 6, words, __VA_ARGS__) MACHINE_PART(name, operation, 5, words, __VA_ARGS__) \
+    MACHINE_PART(name, operation, 4, words, __VA_ARGS__) MACHINE_PART(name, operation, 3, words, __VA_ARGS__) \
+    MACHINE_PART(name, operation, 2, words, __VA_ARGS__) MACHINE_PART(name, operation, 1, words, __VA_ARGS__) \
+    MACHINE_GO;
 
 static MACHINE_APART int machine_numbers(const int32_t *code, double *w, machine_run *run) {
 #ifdef MACHINE_JUMPS
 #define MACHINE_PLACE(name, f) [TAPE_##name] = &&at_##name,
-#define MACHINE_PLACE_SELECT(name, f) [TAPE_select_##name] = &&at_select_##name, [TAPE_skip_##name] = &&at_skip_##name,
-#define MACHINE_PLACE_CHAIN(first, second, f) [TAPE_CHAIN(first, second)] = &&at_chain_##first##_##second,
-    static const void *const places[TAPE_END + 1] = {
-        MACHINE_UNARY(MACHINE_PLACE) MACHINE_BINARY(MACHINE_PLACE) MACHINE_RELATIONS(MACHINE_PLACE_SELECT)
-        MACHINE_CHAINS(MACHINE_PLACE_CHAIN) [TAPE_take] = &&at_take, [TAPE_call] = &&at_call,
-        [TAPE_DOT(0)] = &&at_dot_add, [TAPE_DOT(1)] = &&at_dot_sub, [TAPE_END] = &&at_end,
+#define MACHINE_PLACE_SKIP(name, f) [TAPE_skip_##name] = &&at_skip_##name,
+#define MACHINE_PLACES(name, operation) \
+    [TAPE_RUN(operation, 1)] = &&at_##name##_1, [TAPE_RUN(operation, 2)] = &&at_##name##_2, \
+    [TAPE_RUN(operation, 3)] = &&at_##name##_3, [TAPE_RUN(operation, 4)] = &&at_##name##_4, \
+    [TAPE_RUN(operation, 5)] = &&at_##name##_5, [TAPE_RUN(operation, 6)] = &&at_##name##_6, \
+    [TAPE_RUN(operation, 7)] = &&at_##name##_7, [TAPE_RUN(operation, 8)] = &&at_##name##_8,
+#define MACHINE_PLACES_OF(name, f) MACHINE_PLACES(name, TAPE_##name)
+#define MACHINE_PLACES_SELECT(name, f) MACHINE_PLACES(select_##name, TAPE_select_##name)
+#define MACHINE_PLACES_CHAIN(first, second, f) MACHINE_PLACES(chain_##first##_##second, TAPE_CHAIN(first, second))
+    static const void *const places[TAPE_ALL] = {
+        MACHINE_NEGATION(MACHINE_PLACES_OF) MACHINE_UNARY(MACHINE_PLACE) MACHINE_ARITHMETIC(MACHINE_PLACES_OF)
+        MACHINE_BINARY(MACHINE_PLACE) MACHINE_RELATIONS(MACHINE_PLACES_SELECT) MACHINE_RELATIONS(MACHINE_PLACE_SKIP)
+        MACHINE_CHAINS(MACHINE_PLACES_CHAIN) MACHINE_PLACES(dot_add, TAPE_DOT(0)) MACHINE_PLACES(dot_sub, TAPE_DOT(1))
+        [TAPE_take] = &&at_take, [TAPE_call] = &&at_call, [TAPE_END] = &&at_end,
     };
     MACHINE_GO;
 #else
 again:
-    switch (code[0]) {
+    switch (*code++) {
 #endif
 
 #define MACHINE_UNARY_CASE(name, f) \
-    MACHINE_CASE(name, TAPE_##name) : { double a = w[code[2]]; w[code[1]] = f; } MACHINE_NEXT(3);
+    MACHINE_CASE(name, TAPE_##name) : { double a = w[code[1]]; w[code[0]] = f; } MACHINE_NEXT(2);
+#define MACHINE_UNARY_RUN(name, f) MACHINE_RUN(name, TAPE_##name, 2, { double a = w[code[1]]; w[code[0]] = f; })
     MACHINE_UNARY(MACHINE_UNARY_CASE)
+    MACHINE_NEGATION(MACHINE_UNARY_RUN)
 
 #define MACHINE_BINARY_CASE(name, f) \
-    MACHINE_CASE(name, TAPE_##name) : { double a = w[code[2]], b = w[code[3]]; w[code[1]] = f; } MACHINE_NEXT(4);
+    MACHINE_CASE(name, TAPE_##name) : { double a = w[code[1]], b = w[code[2]]; w[code[0]] = f; } MACHINE_NEXT(3);
+#define MACHINE_BINARY_RUN(name, f) \
+    MACHINE_RUN(name, TAPE_##name, 3, { double a = w[code[1]], b = w[code[2]]; w[code[0]] = f; })
     MACHINE_BINARY(MACHINE_BINARY_CASE)
+    MACHINE_ARITHMETIC(MACHINE_BINARY_RUN)
 
-#define MACHINE_SELECT_CASE(name, f) \
-    MACHINE_CASE(select_##name, TAPE_select_##name) : { \
-        double a = w[code[2]], b = w[code[3]]; \
-        w[code[1]] = f ? w[code[4]] : w[code[5]]; \
-    } MACHINE_NEXT(6); \
-    MACHINE_CASE(skip_##name, TAPE_skip_##name) : { \
+#define MACHINE_SELECT_RUN(name, f) \
+    MACHINE_RUN(select_##name, TAPE_select_##name, 5, { \
         double a = w[code[1]], b = w[code[2]]; \
-        code += (f) == code[4] ? code[3] : 5; \
+        w[code[0]] = f ? w[code[3]] : w[code[4]]; \
+    })
+#define MACHINE_SKIP_CASE(name, f) \
+    MACHINE_CASE(skip_##name, TAPE_skip_##name) : { \
+        double a = w[code[0]], b = w[code[1]]; \
+        code += ((f) == code[3] ? code[2] : 5) - 1; \
     } MACHINE_GO;
-    MACHINE_RELATIONS(MACHINE_SELECT_CASE)
+    MACHINE_RELATIONS(MACHINE_SELECT_RUN)
+    MACHINE_RELATIONS(MACHINE_SKIP_CASE)
 
-#define MACHINE_CHAIN_CASE(first, second, f) \
-    MACHINE_CASE(chain_##first##_##second, TAPE_CHAIN(first, second)) : { \
-        double a = w[code[2]], b = w[code[3]], c = w[code[4]]; \
-        w[code[1]] = f; \
-    } MACHINE_NEXT(5);
-    MACHINE_CHAINS(MACHINE_CHAIN_CASE)
+#define MACHINE_CHAIN_RUN(first, second, f) \
+    MACHINE_RUN(chain_##first##_##second, TAPE_CHAIN(first, second), 4, { \
+        double a = w[code[1]], b = w[code[2]], c = w[code[3]]; \
+        w[code[0]] = f; \
+    })
+    MACHINE_CHAINS(MACHINE_CHAIN_RUN)
+    MACHINE_RUN(dot_add, TAPE_DOT(0), 5, { w[code[0]] = w[code[1]] * w[code[2]] + w[code[3]] * w[code[4]]; })
+    MACHINE_RUN(dot_sub, TAPE_DOT(1), 5, { w[code[0]] = w[code[1]] * w[code[2]] - w[code[3]] * w[code[4]]; })
 
-    MACHINE_CASE(dot_add, TAPE_DOT(0)) : w[code[1]] = w[code[2]] * w[code[3]] + w[code[4]] * w[code[5]];
-    MACHINE_NEXT(6);
-    MACHINE_CASE(dot_sub, TAPE_DOT(1)) : w[code[1]] = w[code[2]] * w[code[3]] - w[code[4]] * w[code[5]];
-    MACHINE_NEXT(6);
     MACHINE_CASE(take, TAPE_take) : {
         int32_t place;
-        int status = machine_take(run, w[code[2]], run->lists + code[3], code[4], &place);
+        int status = machine_take(run, w[code[1]], run->lists + code[2], code[3], &place);
         if (status) return status;
-        w[code[1]] = w[place];
-    } MACHINE_NEXT(5);
+        w[code[0]] = w[place];
+    } MACHINE_NEXT(4);
     MACHINE_CASE(call, TAPE_call) : {
-        int status = machine_call(run, code[2], run->lists + code[3], code[4], 0, &w[code[1]]);
+        int status = machine_call(run, code[1], run->lists + code[2], code[3], 0, &w[code[0]]);
         if (status) return status;
-    } MACHINE_NEXT(5);
+    } MACHINE_NEXT(4);
     MACHINE_CASE(end, TAPE_END) : return MACHINE_DONE;
 #ifndef MACHINE_JUMPS
     default: return MACHINE_RAISED;
@@ -225,6 +248,7 @@ MACHINE_INLINE int machine_lanes_with(const int32_t *code, double *lanes, const 
             break; \
         }
         MACHINE_UNARY(MACHINE_UNARY_LANES)
+        MACHINE_NEGATION(MACHINE_UNARY_LANES)
 #define MACHINE_BINARY_LANES(name, f) \
         case TAPE_##name: { \
             const double *x = MACHINE_SLOT(2), *z = MACHINE_SLOT(3); \
@@ -233,6 +257,7 @@ MACHINE_INLINE int machine_lanes_with(const int32_t *code, double *lanes, const 
             break; \
         }
         MACHINE_BINARY(MACHINE_BINARY_LANES)
+        MACHINE_ARITHMETIC(MACHINE_BINARY_LANES)
 #define MACHINE_SELECT_LANES(name, f) \
         case TAPE_select_##name: { \
             const double *x = MACHINE_SLOT(2), *z = MACHINE_SLOT(3), *u = MACHINE_SLOT(4), *v = MACHINE_SLOT(5); \

@@ -30,6 +30,10 @@ enum { TAPE_OPERATIONS(TAPE_ENTRY) TAPE_COUNT };
 /* ... and three: a*b + c*d, a*b - c*d. */
 #define TAPE_DOT(second) (TAPE_CHAIN(2, 4) + (second))
 #define TAPE_END TAPE_DOT(2)
+/* On single numbers up to TAPE_LONGEST of a kind come in a run, to be done without a jump between them. */
+#define TAPE_LONGEST 8
+#define TAPE_RUN(operation, length) (TAPE_END + 1 + TAPE_LONGEST * (operation) + (length) - 1)
+#define TAPE_ALL TAPE_RUN(TAPE_END, 1)
 /* On lanes, those of which an operand is a single number: 1 for the first, 2 for the second. */
 #define TAPE_MIXED(operation, which) (TAPE_END + 1 + 2 * (operation) + (which) - 1)
 /* a*b +- c on lanes: 1 if a is a single number, 2 if c is. */
@@ -129,10 +133,15 @@ typedef struct {
     uint8_t *uses;     /* by value: 0, 1, or 2 for more */
     uint8_t *varies;   /* by value */
     uint8_t *fate;     /* by instruction */
+    int32_t *order;    /* the instructions as they are to be run */
+    int64_t ordered;
+    int64_t run_at;    /* where the present run begins in the code, or -1 */
+    int run_of;
     tape_stack vacant[2];
 } tape_maker;
 
-enum { TAPE_ABSORBED = 1, TAPE_ABSORBS = 2 }; /* is computed as part of its user; has such an operand */
+/* What is computed as part of its user; what has such an operand; what nothing may change places with. */
+enum { TAPE_ABSORBED = 1, TAPE_ABSORBS = 2, TAPE_APART = 4 };
 
 static int tape_reserve(int32_t **items, int64_t *room, int64_t length, int64_t more) {
     if (length + more > *room) {
@@ -198,7 +207,8 @@ static int tape_form(const tape_maker *m, int64_t i, int32_t *x, int *operands) 
 /* Whether x can be computed as part of instruction i, its only user: a sum, difference or product of plain operands. */
 static int tape_can_absorb(const tape_maker *m, int64_t i, int32_t x, int64_t barrier) {
     int64_t p = tape_producer(m, x);
-    if (p < barrier || p < 0 || m->uses[x] != 1 || m->rows[5 * p] > TAPE_mul || m->fate[p]) return 0;
+    if (p < barrier || p < 0 || m->uses[x] != 1 || m->rows[5 * p] > TAPE_mul || (m->fate[p] & ~TAPE_APART))
+        return 0;
     if (m->varies[x] != m->varies[m->inputs + i]) return 0;
     return !m->varies[x] || (m->rows[5 * p] == TAPE_mul && m->rows[5 * i] != TAPE_mul);
 }
@@ -222,15 +232,16 @@ static void tape_count_uses(tape_maker *m, const int32_t *outputs) {
 }
 
 static void tape_absorb(tape_maker *m) {
-    int64_t i, barrier = 0, until = 0;
+    int64_t i, barrier = 0;
     for (i = 0; i < m->n; i++) {
         const int32_t *row = m->rows + 5 * i;
         int left, right;
-        if (m->skips && tape_is_skip(m, i)) {
-            barrier = i + 1;
-            if (i + 1 + row[3] > until) until = i + 1 + row[3];
+        if (row[0] == TAPE_take || row[0] == TAPE_call || tape_is_skip(m, i)) {
+            m->fate[i] |= TAPE_APART;
+            m->fate[i + 1] |= TAPE_APART;
+            if (tape_is_skip(m, i)) m->fate[i + 1 + row[3]] |= TAPE_APART;
         }
-        if (i == until) barrier = i;
+        if (m->fate[i] & TAPE_APART) barrier = i;
         if (row[0] > TAPE_mul) continue;
         left = tape_can_absorb(m, i, row[1], barrier);
         right = tape_can_absorb(m, i, row[2], barrier);
@@ -246,19 +257,103 @@ static void tape_absorb(tape_maker *m) {
     }
 }
 
+/* ---- the order: of what can be run as well later or sooner, equals together --------------------------------------- */
+
+#define TAPE_WINDOW 256 /* instructions that are looked at; more would keep too many values waiting */
+
+typedef struct {
+    int32_t instruction, pending, users, next_user[4], next;
+    uint8_t operation, done;
+} tape_entry;
+
+typedef struct {
+    tape_entry entries[TAPE_WINDOW];
+    int32_t first[TAPE_END], last[TAPE_END], ready[TAPE_END];
+    int64_t oldest, newest;
+} tape_window;
+
+static void tape_make_ready(tape_window *w, int32_t at) {
+    int op = w->entries[at].operation;
+    w->entries[at].next = -1;
+    if (w->ready[op]++) w->entries[w->last[op]].next = at;
+    else w->first[op] = at;
+    w->last[op] = at;
+}
+
+/* Let instruction i into the window.  Until slots are given, `place` has when a value's instruction came in. */
+static void tape_enter(tape_maker *m, tape_window *w, int64_t i) {
+    int32_t at = (int32_t)(w->newest & (TAPE_WINDOW - 1)), x[4];
+    tape_entry *entry = &w->entries[at];
+    const int32_t *list;
+    int64_t length;
+    int k, count = tape_operands(m, i, &list, &length);
+    entry->operation = (uint8_t)tape_form(m, i, x, &count);
+    entry->instruction = (int32_t)i, entry->pending = 0, entry->users = -1, entry->done = 0;
+    m->place[m->inputs + i] = (int32_t)w->newest++;
+    for (k = 0; k < count; k++) {
+        tape_entry *producer;
+        if (x[k] < m->inputs || m->place[x[k]] < w->oldest) continue;
+        producer = &w->entries[m->place[x[k]] & (TAPE_WINDOW - 1)];
+        if (producer->done) continue;
+        entry->pending++;
+        entry->next_user[k] = producer->users;
+        producer->users = 4 * at + k;
+    }
+    if (!entry->pending) tape_make_ready(w, at);
+}
+
+/* Take the next of an operation out of the window. */
+static void tape_leave(tape_maker *m, tape_window *w, int op) {
+    tape_entry *entry = &w->entries[w->first[op]];
+    int32_t user;
+    w->first[op] = entry->next;
+    w->ready[op]--;
+    entry->done = 1;
+    m->order[m->ordered++] = entry->instruction;
+    for (user = entry->users; user >= 0; user = w->entries[user / 4].next_user[user % 4])
+        if (--w->entries[user / 4].pending == 0) tape_make_ready(w, user / 4);
+}
+
+static int tape_sort(tape_maker *m) {
+    tape_window *w = calloc(1, sizeof *w);
+    int64_t i = 0;
+    if (w == NULL) return -1;
+    for (;;) {
+        int op, best = 0, length;
+        for (; i < m->n && w->newest - w->oldest < TAPE_WINDOW; i++) {
+            if ((m->fate[i] & TAPE_APART) && w->newest > w->oldest) break;
+            if (!(m->fate[i] & TAPE_ABSORBED)) tape_enter(m, w, i);
+        }
+        if (w->newest == w->oldest) break;
+        for (op = 1; op < TAPE_END; op++)
+            if (w->ready[op] > w->ready[best]) best = op;
+        for (length = 0; length < TAPE_LONGEST && w->ready[best]; length++) tape_leave(m, w, best);
+        while (w->oldest < w->newest && w->entries[w->oldest & (TAPE_WINDOW - 1)].done) w->oldest++;
+    }
+    free(w);
+    return 0;
+}
+
+static void tape_keep_order(tape_maker *m) {
+    int64_t i;
+    for (i = 0; i < m->n; i++)
+        if (!(m->fate[i] & TAPE_ABSORBED) && (m->skips || !tape_is_skip(m, i))) m->order[m->ordered++] = (int32_t)i;
+}
+
+/* ---- slots ---------------------------------------------------------------------------------------------------------- */
+
 static void tape_find_last_uses(tape_maker *m, const int32_t *outputs) {
-    int64_t i, k, length;
+    int64_t at, k, length;
     const int32_t *list;
     int32_t x[4];
-    for (i = 0; i < m->n; i++) {
-        int count, varies = m->varies[m->inputs + i];
-        if ((m->fate[i] & TAPE_ABSORBED) || (tape_is_skip(m, i) && !m->skips)) continue;
-        count = tape_operands(m, i, &list, &length);
+    for (at = 0; at < m->ordered; at++) {
+        int64_t i = m->order[at];
+        int count = tape_operands(m, i, &list, &length), varies = m->varies[m->inputs + i];
         tape_form(m, i, x, &count);
         for (k = 0; k < count + length; k++) {
             int32_t v = k < count ? x[k] : list[k - count];
             if (v < 0 || m->last[v] == TAPE_NEVER) continue;
-            m->last[v] = varies && !m->varies[v] ? TAPE_NEVER : (int32_t)i;
+            m->last[v] = varies && !m->varies[v] ? TAPE_NEVER : (int32_t)at;
         }
     }
     for (k = 0; k < m->t->outputs_length; k++)
@@ -277,8 +372,8 @@ static int tape_vacate(tape_maker *m, int32_t v) {
     return 0;
 }
 
-static int tape_vacate_last(tape_maker *m, int64_t i, int32_t v) {
-    if (v < 0 || m->last[v] != i) return 0;
+static int tape_vacate_last(tape_maker *m, int64_t at, int32_t v) {
+    if (v < 0 || m->last[v] != at) return 0;
     m->last[v] = -1; /* the same operand may come twice */
     return tape_vacate(m, v);
 }
@@ -337,8 +432,25 @@ static int tape_lane_form(tape_maker *m, int op, int count, int32_t *x, int32_t 
     return op;
 }
 
-static int tape_emit(tape_maker *m, int64_t i) {
+static int tape_has_runs(int op) {
+    return op <= TAPE_neg || (op >= TAPE_COUNT && op < TAPE_END) || (op >= TAPE_select_lt && op <= TAPE_select_eq);
+}
+
+/* Whether an operation on single numbers goes on with the run that the code ends with, made longer by one if so. */
+static int tape_in_run(tape_maker *m, int op) {
+    int32_t *code = m->t->code[0];
+    if (m->run_at >= 0 && m->run_of == op && code[m->run_at] < TAPE_RUN(op, TAPE_LONGEST)) {
+        code[m->run_at]++;
+        return 1;
+    }
+    m->run_at = tape_has_runs(op) ? m->t->length[0] : -1;
+    m->run_of = op;
+    return 0;
+}
+
+static int tape_emit(tape_maker *m, int64_t at) {
     tape *t = m->t;
+    int64_t i = m->order[at];
     const int32_t *row = m->rows + 5 * i, *list;
     int32_t x[4], slots[4], v = (int32_t)(m->inputs + i), *code;
     int varies = m->varies[v], count, op, k;
@@ -346,18 +458,19 @@ static int tape_emit(tape_maker *m, int64_t i) {
     count = tape_operands(m, i, &list, &length);
     op = tape_form(m, i, x, &count);
     if (tape_reserve(&t->code[varies], &t->room[varies], t->length[varies], 8)) return -1;
+    if (!varies && (m->fate[i] & TAPE_APART)) m->run_at = -1;
     if (tape_is_skip(m, i)) { /* its target is filled in when it is reached */
         code = t->code[0] + t->length[0];
         code[0] = op, code[1] = tape_place(m, x[0]), code[2] = tape_place(m, x[1]), code[3] = 0, code[4] = row[4] != 0;
         t->length[0] += 5;
         for (k = 0; k < count; k++)
-            if (tape_vacate_last(m, i, x[k])) return -1;
+            if (tape_vacate_last(m, at, x[k])) return -1;
         return 0;
     }
     if (length || op == TAPE_take || op == TAPE_call) {
-        int32_t *at = &m->list_at[row[2]];
-        if (*at < 0) {
-            *at = (int32_t)t->lists_length;
+        int32_t *list_at = &m->list_at[row[2]];
+        if (*list_at < 0) {
+            *list_at = (int32_t)t->lists_length;
             for (j = 0; j < length; j++) t->lists[t->lists_length++] = tape_place(m, list[j]);
         }
         m->place[v] = tape_new_slot(m, varies); /* no operand's, as they are read one by one */
@@ -368,12 +481,12 @@ static int tape_emit(tape_maker *m, int64_t i) {
         if (op == TAPE_call) code[2] = row[1];
         else if (!varies) code[2] = tape_place(m, x[0]);
         else if (tape_wide(m, x[0], &code[2])) return -1;
-        code[3] = *at;
+        code[3] = *list_at;
         code[4] = (int32_t)length;
         t->length[varies] += 5;
         for (j = 0; j < length; j++)
-            if (tape_vacate_last(m, i, list[j])) return -1;
-        if (count && tape_vacate_last(m, i, x[0])) return -1;
+            if (tape_vacate_last(m, at, list[j])) return -1;
+        if (count && tape_vacate_last(m, at, x[0])) return -1;
     } else {
         if (varies) {
             op = tape_lane_form(m, op, count, x, slots);
@@ -381,57 +494,58 @@ static int tape_emit(tape_maker *m, int64_t i) {
         } else
             for (k = 0; k < count; k++) slots[k] = tape_place(m, x[k]);
         for (k = 0; k < count; k++)
-            if (tape_vacate_last(m, i, x[k])) return -1;
+            if (tape_vacate_last(m, at, x[k])) return -1;
         m->place[v] = tape_new_slot(m, varies);
         if (varies) m->place[v] = ~m->place[v];
         code = t->code[varies] + t->length[varies];
-        code[0] = op;
-        code[1] = varies ? ~m->place[v] : m->place[v];
-        memcpy(code + 2, slots, (size_t)count * sizeof *slots);
-        t->length[varies] += 2 + count;
+        if (varies || !tape_in_run(m, op)) {
+            *code++ = varies || !tape_has_runs(op) ? op : TAPE_RUN(op, 1);
+            t->length[varies]++;
+        }
+        code[0] = varies ? ~m->place[v] : m->place[v];
+        memcpy(code + 1, slots, (size_t)count * sizeof *slots);
+        t->length[varies] += 1 + count;
     }
     return m->last[v] < 0 ? tape_vacate(m, v) : 0; /* nobody needs it */
 }
 
 /* The skips that end before instruction i: how far they jump, in words from their own beginning. */
-static void tape_land(tape *t, int64_t *open, int64_t *opened, int64_t i) {
-    int64_t k, kept = 0;
-    for (k = 0; k < *opened; k += 2) {
-        if (open[k] <= i) t->code[0][open[k + 1] + 3] = (int32_t)(t->length[0] - open[k + 1]);
-        else open[kept] = open[k], open[kept + 1] = open[k + 1], kept += 2;
-    }
-    *opened = kept;
-}
-
 static int tape_write(tape_maker *m) {
     tape *t = m->t;
-    int64_t i, *open = NULL, opened = 0, room = 0;
-    for (i = 0; i < m->n; i++) {
-        if (opened) tape_land(t, open, &opened, i);
-        if (m->fate[i] & TAPE_ABSORBED) continue;
+    int64_t at, k, *open = NULL, opened = 0, kept, room = 0;
+    int failed = 0;
+    m->run_at = -1;
+    for (at = 0; at <= m->ordered && !failed; at++) {
+        int64_t i = at < m->ordered ? m->order[at] : INT64_MAX;
+        for (k = kept = 0; k < opened; k += 2) { /* skips that end here, or before: how far they jump */
+            if (open[k] <= i) {
+                t->code[0][open[k + 1] + 3] = (int32_t)(t->length[0] - open[k + 1]);
+                m->run_at = -1;
+            } else {
+                open[kept] = open[k];
+                open[kept + 1] = open[k + 1];
+                kept += 2;
+            }
+        }
+        opened = kept;
+        if (at == m->ordered) break;
         if (tape_is_skip(m, i)) {
-            if (!m->skips) continue;
             if (opened + 2 > room) {
-                int64_t *grown = realloc(open, (size_t)(room + 64) * sizeof *open);
-                if (grown == NULL) goto failed;
+                int64_t *grown = realloc(open, (size_t)(room += 64) * sizeof *open);
+                if ((failed = grown == NULL)) break;
                 open = grown;
-                room += 64;
             }
             open[opened++] = i + 1 + m->rows[5 * i + 3];
             open[opened++] = t->length[0];
         }
-        if (tape_emit(m, i)) goto failed;
+        failed = tape_emit(m, at);
     }
-    tape_land(t, open, &opened, INT64_MAX);
     free(open);
-    for (i = 0; i < 2; i++) {
-        if (tape_reserve(&t->code[i], &t->room[i], t->length[i], 1)) return -1;
-        t->code[i][t->length[i]++] = TAPE_END;
+    for (k = 0; k < 2 && !failed; k++) {
+        failed = tape_reserve(&t->code[k], &t->room[k], t->length[k], 1);
+        if (!failed) t->code[k][t->length[k]++] = TAPE_END;
     }
-    return 0;
-failed:
-    free(open);
-    return -1;
+    return failed ? -1 : 0;
 }
 
 /* Whether all operands are there before what uses them, and all that is asked of the program is in it. */
@@ -480,13 +594,14 @@ static tape *tape_make(const int32_t *rows, int64_t n, int64_t inputs, const dou
     m->list_at = malloc((size_t)(lists_count + 1) * sizeof *m->list_at);
     m->uses = calloc((size_t)values + 1, 1);
     m->varies = calloc((size_t)values + 1, 1);
-    m->fate = calloc((size_t)n + 1, 1);
+    m->fate = calloc((size_t)n + 2, 1);
+    m->order = malloc((size_t)(n + 1) * sizeof *m->order);
     if (varies) m->wide = malloc((size_t)(values + constants_length + 1) * sizeof *m->wide);
     t->inputs = malloc((size_t)(inputs + 1) * sizeof *t->inputs);
     t->outputs = malloc((size_t)(outputs_length + 1) * sizeof *t->outputs);
     t->constants = malloc((size_t)(constants_length + 1) * sizeof *t->constants);
     t->lists = malloc((size_t)(starts[lists_count] + 1) * sizeof *t->lists);
-    if (!m->last || !m->place || !m->list_at || !m->uses || !m->varies || !m->fate || (varies && !m->wide) ||
+    if (!m->last || !m->place || !m->list_at || !m->uses || !m->varies || !m->fate || !m->order || (varies && !m->wide) ||
         !t->inputs || !t->outputs || !t->constants || !t->lists)
         goto done;
     for (k = 0; k < values; k++) m->last[k] = -1;
@@ -507,6 +622,8 @@ static tape *tape_make(const int32_t *rows, int64_t n, int64_t inputs, const dou
     tape_count_uses(m, outputs);
     m->skips = !varies;
     tape_absorb(m);
+    if (varies) tape_keep_order(m);
+    else if (tape_sort(m)) goto done;
     tape_find_last_uses(m, outputs);
     if (tape_write(m)) goto done;
     for (k = 0; k < outputs_length; k++) t->outputs[k] = tape_place(m, outputs[k]);
@@ -519,6 +636,7 @@ done:
     free(m->uses);
     free(m->varies);
     free(m->fate);
+    free(m->order);
     free(m->vacant[0].items);
     free(m->vacant[1].items);
     if (failed) {

@@ -10,6 +10,9 @@ from functools import cache as once
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ..native.choice import load
 from . import cache, jit
 from .program import Program
 from .straight import BLOCK, SIZE, Text, straight
@@ -36,6 +39,28 @@ class Code:
 
 
 def compiled(
+    program: Program,
+    lanes: bool = False,
+    exact: bool = True,
+    shared: Sequence[bool] = (),
+    reduced: Sequence[bool] = (),
+    cached: bool = True,
+) -> Any:
+    """A ``machine.Native`` that runs a program; its arguments and errors are those of ``machine_code``.
+
+    Raises RuntimeError where the compiled engine, which calls it, was not built.
+    """
+    code = machine_code(program, lanes, exact, shared, reduced, cached)
+    every = np.array(code.shared or (False,) * program.inputs, np.bool_)
+    return load("compile/machine").Native(
+        inputs=program.inputs, outputs=len(program.outputs), point=code.point, work=code.work, block=code.block,
+        block_work=code.block_work, width=code.width, varying=np.flatnonzero(~every) if lanes else (),
+        shared_at=np.flatnonzero(every) if lanes else (),
+        reduced=code.reduced or (False,) * len(program.outputs), owner=code, cost=len(program), exact=exact,
+    )  # fmt: skip
+
+
+def machine_code(
     program: Program,
     lanes: bool = False,
     exact: bool = True,

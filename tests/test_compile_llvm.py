@@ -17,11 +17,12 @@ import numpy as np
 import pytest
 
 from autograd.compile.program import ARITY, CODES, NAMES, Program
+from autograd.native import choice
 from tests import flat
 
 pytest.importorskip("llvmlite", reason="llvmlite (extra jit) is not installed")
 
-from autograd.compile import cache, jit, llvm
+from autograd.compile import cache, jit, llvm, vector_math
 from autograd.compile.emit import HELPERS, LIBRARY, Emitter
 from autograd.compile.straight import straight
 
@@ -137,7 +138,7 @@ def block(code: llvm.Code, program: Program, points: np.ndarray) -> tuple[np.nda
 
 
 def compiled(program: Program, **options: object) -> llvm.Code:
-    return llvm.compiled(program, cached=False, **options)  # type: ignore[arg-type]
+    return llvm.machine_code(program, cached=False, **options)  # type: ignore[arg-type]
 
 
 def assert_same(got: Sequence[float], wanted: Sequence[float]) -> None:
@@ -386,6 +387,69 @@ def test_the_code_stays_as_long_as_its_owner() -> None:
     assert_same(run(codes[1], program, x), evaluate(program, x))
 
 
+def ulps(a: float, b: float) -> float:
+    if a == b or (a != a and b != b):
+        return 0.0
+    return abs(a - b) / math.ulp(b) if math.isfinite(a) and math.isfinite(b) else math.inf
+
+
+@pytest.mark.parametrize("name", vector_math.NAMES)
+def test_lanes_that_need_not_be_exact_have_vector_functions(name: str) -> None:
+    """Within 3 ulp of the library, which itself errs by up to 1; and they are ours: somewhere they differ, or are as good."""
+    program = flat.assembled(ARITY[name], [[CODES[name], *range(ARITY[name])]], [ARITY[name]], [])
+    code = compiled(program, lanes=True, exact=False)
+    draw = random.Random(name)
+    low, high = {"log": (0.1, 90.0), "log2": (0.1, 90.0), "log10": (0.1, 90.0), "pow": (0.1, 9.0)}.get(
+        name, (-0.9, 6.0)
+    )
+    for _ in range(20):
+        x = np.array([[draw.uniform(low, high) for _ in range(ARITY[name])] for _ in range(8)])
+        outputs, _ = block(code, program, x)
+        for xs, (y,) in zip(x.tolist(), outputs.tolist()):
+            assert ulps(y, operation(name, xs)) <= 3, (xs, y)
+    if name not in (
+        "sin",
+        "cos",
+        "pow",
+    ):  # which hand what is rare to the library, and so pass by LLVM's own module too
+        return
+    rare = np.full((8, ARITY[name]), 1e22)
+    assert_same(block(code, program, rare)[0].ravel(), [operation(name, rare[0].tolist())] * 8)
+
+
+def test_exactness_is_given_up_by_ulps_only() -> None:
+    for seed in range(5):
+        program = random_program(seed, 60, ["add", "sub", "mul", "tanh", "atan", "select_lt", "abs"])
+        xs = np.random.default_rng(seed).uniform(-1, 1, (8, 5))
+        for code in (compiled(program, lanes=True, exact=False), compiled(program, exact=False)):
+            wanted = np.array([evaluate(program, x) for x in xs])
+            got = block(code, program, xs)[0] if code.block else np.array([run(code, program, x) for x in xs])
+            assert np.allclose(got, wanted, rtol=1e-9, atol=1e-11)
+
+
+def test_the_machine_calls_it() -> None:
+    if choice.why_interpreted:
+        with pytest.raises(RuntimeError, match="compiled engine only"):
+            llvm.compiled(tame(1, 40), cached=False)
+        return
+    program = tame(21, 300)
+    x = points(21, 21)
+    native = llvm.compiled(program, cached=False)
+    assert_same(native.run(x[0].tolist()), evaluate(program, x[0]))
+    assert native.flagged == flags(run, compiled(program), program, x[0])
+    shared, reduced = np.array([True, False, False, True, False]), np.array([k % 3 == 0 for k in program.outputs], bool)
+    x[:, shared] = x[0, shared]
+    wanted = np.array([evaluate(program, row) for row in x])
+    native = llvm.compiled(program, lanes=True, shared=shared, reduced=reduced, cached=False)
+    varying, shared_at = np.flatnonzero(~shared).astype(np.int32), np.flatnonzero(shared).astype(np.int32)
+    per_point, sums, _ = native.lanes(x[:, ~shared].copy(), x[0, shared].copy(), varying, shared_at, reduced)
+    assert_same(per_point.ravel(), wanted[:, ~reduced].ravel())
+    totals = np.zeros(int(reduced.sum()))
+    for row in wanted:
+        totals += row[reduced]
+    assert_same(sums, totals)
+
+
 # ---- the cache -------------------------------------------------------------------------------------------------------
 
 
@@ -414,10 +478,10 @@ def test_code_is_found_again(folder: Path, compiles: list[int]) -> None:
     program, x = tame(7, 200), points(7, 8)
     wanted = [evaluate(program, row) for row in x]
     for _ in range(3):
-        assert_same(run(llvm.compiled(program), program, x[0]), wanted[0])
+        assert_same(run(llvm.machine_code(program), program, x[0]), wanted[0])
     assert len(compiles) == 1
     for _ in range(2):
-        outputs, _ = block(llvm.compiled(program, lanes=True), program, x)
+        outputs, _ = block(llvm.machine_code(program, lanes=True), program, x)
         assert_same(outputs.ravel(), np.array(wanted).ravel())
     assert len(compiles) == 2
     assert len(list(folder.iterdir())) == 2
@@ -451,12 +515,12 @@ def test_whatever_differs_is_compiled_anew(folder: Path, compiles: list[int], mo
             other.lists[0][0] = 0 if other.lists[0][0] else 1
         variants.append((other, {}))
     for n, (each, options) in enumerate(variants):
-        llvm.compiled(each, **options)  # type: ignore[arg-type]
+        llvm.machine_code(each, **options)  # type: ignore[arg-type]
         assert len(compiles) == n + 1
     monkeypatch.setattr(jit, "host", lambda: "another processor")
-    llvm.compiled(program)
+    llvm.machine_code(program)
     monkeypatch.setattr(llvm, "_sources", lambda: b"another version")
-    llvm.compiled(program)
+    llvm.machine_code(program)
     assert len(compiles) == len(variants) + 2
 
 
@@ -464,9 +528,9 @@ def test_altered_files_are_refused(folder: Path, compiles: list[int]) -> None:
     """Cut short, any byte altered, extended, another program's: compiled anew, never run; and mended."""
     program, other, x = tame(9, 60), tame(10, 60), points(9, 1)[0]
     wanted = evaluate(program, x)
-    llvm.compiled(other)
+    llvm.machine_code(other)
     (foreign,) = folder.iterdir()
-    llvm.compiled(program)
+    llvm.machine_code(program)
     (path,) = set(folder.iterdir()) - {foreign}
     content = path.read_bytes()
     draw = random.Random(1)
@@ -476,7 +540,7 @@ def test_altered_files_are_refused(folder: Path, compiles: list[int]) -> None:
         altered.append(content[:at] + bytes([content[at] ^ 1 << draw.randrange(8)]) + content[at + 1 :])
     for n, bad in enumerate(altered):
         path.write_bytes(bad)
-        assert_same(run(llvm.compiled(program), program, x), wanted)
+        assert_same(run(llvm.machine_code(program), program, x), wanted)
         assert len(compiles) == 3 + n
         assert path.read_bytes() == content
 
@@ -484,14 +548,14 @@ def test_altered_files_are_refused(folder: Path, compiles: list[int]) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="files have no owner and mode here")
 def test_what_others_may_have_written_is_not_run(folder: Path, compiles: list[int]) -> None:
     program = tame(11, 60)
-    llvm.compiled(program)
+    llvm.machine_code(program)
     (path,) = folder.iterdir()
     path.chmod(0o666)
-    llvm.compiled(program)
+    llvm.machine_code(program)
     assert len(compiles) == 2
     assert path.stat().st_mode & 0o777 == 0o600
     folder.chmod(0o777)
-    llvm.compiled(tame(12, 60))
+    llvm.machine_code(tame(12, 60))
     assert len(list(folder.iterdir())) == 1, "nothing is put where others could replace it"
 
 
@@ -503,8 +567,8 @@ def test_it_can_be_switched_off_and_need_not_work(
     file.write_text("no folder")
     for n, wish in enumerate(["off", str(file), str(file / "below")]):
         monkeypatch.setenv("GLASSGRAD_CACHE", wish)
-        llvm.compiled(program)
-        llvm.compiled(program)
+        llvm.machine_code(program)
+        llvm.machine_code(program)
         assert len(compiles) == 2 * n + 2
     assert list(tmp_path.iterdir()) == [file]
 
@@ -547,7 +611,7 @@ def test_processes_at_once(folder: Path) -> None:
         "from tests.test_compile_llvm import *\n"
         "for seed in range(6):\n"
         "    program, x = tame(seed, 60), points(seed, 1)[0]\n"
-        "    assert_same(run(llvm.compiled(program), program, x), evaluate(program, x))\n"
+        "    assert_same(run(llvm.machine_code(program), program, x), evaluate(program, x))\n"
     )
     running = [subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stderr=subprocess.PIPE) for _ in range(3)]
     for process in running:

@@ -114,9 +114,9 @@ class Emitter:
     """Writes instructions over ``width`` lanes: on doubles if that is 1, else on vectors of doubles.
 
     ``functions`` has for names of rows the definition of ``<width x double> @lanes.<name>(<width x double> ...)``, with
-    the declarations that it needs; they are used where ``exact`` is False.  ``lines`` is the body as far as it is
-    written and may be added to, ``type`` LLVM's name of a value, ``attributes`` what a function's definition must end
-    with, and ``need`` the operations that stand in need of definitions.
+    the declarations and variables that it needs; they are used where ``exact`` is False.  ``lines`` is the body as far
+    as it is written and may be added to, ``type`` LLVM's name of a value, ``attributes`` what a function's definition
+    must end with, and ``need`` the operations that stand in need of definitions.
     """
 
     def __init__(self, width: int = 1, exact: bool = True, functions: Mapping[str, str] | None = None) -> None:
@@ -231,14 +231,16 @@ class Emitter:
             declarations[f"declare {kind} @llvm.{INTRINSICS[name]}.{self._suffix}({types})"] = None
         elif name in self.functions:
             for line in self.functions[name].splitlines():
-                if line.startswith("declare"):
+                if line.startswith("declare double @libm."):
+                    self._declare(line.partition("@libm.")[2].partition("(")[0], declarations)
+                elif line.startswith(("declare", "@")):
                     declarations[line] = None
                 else:
                     definitions.append(line)
         else:
             for other in HELPERS_NEED.get(name, (name,)):
                 if other in LIBRARY:
-                    declarations[ADDRESSES] = declarations[_library_call(other)] = None
+                    self._declare(other, declarations)
                 else:
                     types = ", ".join(["double"] * ARITY[other])
                     declarations[f"declare double @llvm.{INTRINSICS[other]}.f64({types})"] = None
@@ -246,6 +248,10 @@ class Emitter:
                 definitions.append(HELPERS[name])
             if width > 1:
                 definitions.append(self._one_by_one(name))
+
+    def _declare(self, name: str, declarations: dict[str, None]) -> None:
+        """A function of the C library."""
+        declarations[ADDRESSES] = declarations[_library_call(name)] = None
 
     def _one_by_one(self, name: str) -> str:
         """A function of vectors that calls the one of doubles for each lane."""

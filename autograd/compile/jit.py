@@ -73,9 +73,13 @@ class Loaded:
         self.engine: Any = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(None), use_lmm=True)
         self.engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self.engine.finalize_object()
-        table = self.engine.get_global_value_address("addresses")
-        if table:
-            ctypes.memmove(table, addresses(), len(addresses()))
+        self.fill("addresses", addresses())
+
+    def fill(self, variable: str, content: bytes) -> None:
+        """Set a variable of the module, if it is there."""
+        at = self.engine.get_global_value_address(variable)
+        if at:
+            ctypes.memmove(at, content, len(content))
 
     def address(self, function: str) -> int:
         """Of a function that the module defines."""

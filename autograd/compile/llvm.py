@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache as once
 from pathlib import Path
 from typing import Any
 
-from . import cache, jit
-from .program import Program
+import numpy as np
+
+from ..native.choice import load
+from . import cache, jit, vector_math
+from .emit import Emitter
+from .program import ARITY, NAMES, Program
 from .straight import BLOCK, SIZE, Text, straight
 
 
@@ -42,6 +46,28 @@ def compiled(
     shared: Sequence[bool] = (),
     reduced: Sequence[bool] = (),
     cached: bool = True,
+) -> Any:
+    """A ``machine.Native`` that runs a program; its arguments and errors are those of ``machine_code``.
+
+    Raises RuntimeError where the compiled engine, which calls it, was not built.
+    """
+    code = machine_code(program, lanes, exact, shared, reduced, cached)
+    every = np.array(code.shared or (False,) * program.inputs, np.bool_)
+    return load("compile/machine").Native(
+        inputs=program.inputs, outputs=len(program.outputs), point=code.point, work=code.work, block=code.block,
+        block_work=code.block_work, width=code.width, varying=np.flatnonzero(~every) if lanes else (),
+        shared_at=np.flatnonzero(every) if lanes else (),
+        reduced=code.reduced or (False,) * len(program.outputs), owner=code, cost=len(program), exact=exact,
+    )  # fmt: skip
+
+
+def machine_code(
+    program: Program,
+    lanes: bool = False,
+    exact: bool = True,
+    shared: Sequence[bool] = (),
+    reduced: Sequence[bool] = (),
+    cached: bool = True,
 ) -> Code:
     """The machine code of a program, for one point or also for blocks of them; from the cache if it is there.
 
@@ -58,35 +84,77 @@ def compiled(
         raise ValueError(f"shared has {len(shared)} entries for {program.inputs} inputs")
     if lanes and any(reduced) and len(reduced) != len(program.outputs):
         raise ValueError(f"reduced has {len(reduced)} entries for {len(program.outputs)} outputs")
-    key = _key(program, lanes, exact, masks) if cached and cache.folder() is not None else None
-    found = cache.load(key) if key is not None else None
-    if found is None or len(found) < _SIZES.size:
+    options = (jit.host(), lanes, exact, masks, program.inputs, tuple(program.rows), len(program.lists))
+    numbers = [x.tobytes() for x in (program.code, program.outputs, *program.lists)]
+
+    def make() -> bytes:
         text = _text(program, lanes, exact, *masks)
-        found = _SIZES.pack(text.work, text.block_work) + jit.compile_object(text.text)
-        if key is not None:
-            cache.save(key, found)
+        return _SIZES.pack(text.work, text.block_work) + jit.compile_object(text.text)
+
+    found = _kept(make, repr(options), program.constants.tobytes(), *numbers) if cached else make()
     work, block_work = _SIZES.unpack_from(found)
     loaded = jit.Loaded(found[_SIZES.size :])
+    owners = [loaded]
+    if lanes and not exact:
+        used = {NAMES[op] for op in np.unique(program.code[:, 0]).tolist()}
+        functions = {name: _vector_function(name, jit.width(), cached) for name in vector_math.NAMES if name in used}
+        pointers = [functions[name].address("entry") if name in used else 0 for name in vector_math.NAMES]
+        loaded.fill("vectors", struct.pack(f"{len(pointers)}P", *pointers))
+        owners += functions.values()
     block = loaded.address("g") if lanes else 0
-    return Code(loaded.address("f"), work, block, block_work, *masks, loaded)
+    return Code(loaded.address("f"), work, block, block_work, *masks, owners)
 
 
 _SIZES = struct.Struct("<qq")
 
 
+@once
+def _vector_function(name: str, width: int, cached: bool) -> jit.Loaded:
+    """``entry``, one of our vector functions: optimized, once in a process, as straight code is not."""
+
+    def make() -> bytes:
+        emitter = Emitter(width, False, {name: vector_math.definition(name, width, inline=False)})
+        parameters = [f"%x{k}" for k in range(ARITY[name])]
+        emitter.operation(name, parameters, "%y")
+        head = f"define {emitter.type} @entry({', '.join(f'{emitter.type} {x}' for x in parameters)})"
+        body = [f"{head} {emitter.attributes} {{", *emitter.lines, f"ret {emitter.type} %y", "}"]
+        return jit.compile_object("\n".join([emitter.preamble(), *body]), optimize=True)
+
+    return jit.Loaded(_kept(make, f"{jit.host()} {name} {width}") if cached else make())
+
+
+def _caller(name: str, width: int) -> str:
+    """The definition of ``lanes.name`` that goes on to one in another module, by its address in ``@vectors``."""
+    kind = f"<{width} x double>"
+    arguments = ", ".join(f"{kind} %x{k}" for k in range(ARITY[name]))
+    return f"""\
+@vectors = dso_local global [{len(vector_math.NAMES)} x ptr] zeroinitializer
+define internal {kind} @lanes.{name}({arguments}) noinline {Emitter(width).attributes} {{
+%f = load ptr, ptr getelementptr (ptr, ptr @vectors, i64 {vector_math.NAMES.index(name)})
+%y = musttail call {kind} %f({arguments})
+ret {kind} %y
+}}"""
+
+
 def _text(program: Program, lanes: bool, exact: bool, shared: Sequence[bool], reduced: Sequence[bool]) -> Text:
     width = jit.width() if lanes else 1
-    return straight(program, width, exact, shared, reduced, functions={}, size=SIZE, registers=jit.registers(width))
+    functions = {} if exact or not lanes else {name: _caller(name, width) for name in vector_math.NAMES}
+    return straight(program, width, exact, shared, reduced, functions, SIZE, jit.registers(width))
 
 
-def _key(program: Program, lanes: bool, exact: bool, masks: tuple[tuple[bool, ...], tuple[bool, ...]]) -> bytes:
-    """What tells this machine code from any other: the program, the options, the processor, LLVM and this package."""
+def _kept(make: Callable[[], bytes], *parts: str | bytes) -> bytes:
+    """What ``make`` makes, from the cache if it was made before; ``parts`` tell it from all else."""
+    if cache.folder() is None:
+        return make()
     digest = hashlib.sha256(_sources())
-    options = (jit.host(), lanes, exact, masks, program.inputs, tuple(program.rows), len(program.lists))
-    numbers = [x.tobytes() for x in (program.code, program.outputs, *program.lists)]
-    for content in (repr(options).encode(), program.constants.tobytes(), *numbers):
+    for part in parts:
+        content = part.encode() if isinstance(part, str) else part
         digest.update(struct.pack("<q", len(content)) + content)
-    return digest.digest()
+    found = cache.load(digest.digest())
+    if found is None:
+        found = make()
+        cache.save(digest.digest(), found)
+    return found
 
 
 @once

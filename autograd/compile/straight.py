@@ -62,7 +62,9 @@ in:
 }
 @zero = internal global i64 0"""
 KINDS = {"shared": 0, "varying": 1, "work": 2, "constants": 3}
-CALLS = {*LIBRARY, *HELPERS}  # what no register is relied on across
+ARITIES = tuple(ARITY.values())  # by code
+SKIPS = frozenset({"skip_lt", "skip_le", "skip_eq"})
+SPECIAL = frozenset({*SKIPS, "take", *LIBRARY, *HELPERS})  # skips, and calls, across which no register is relied on
 NEVER = 1 << 40  # the next use of what is not used again
 
 
@@ -133,6 +135,8 @@ class _Writer:
         self.lanes = 1 if emitter.width == 1 else BLOCK
         self.rows: list[list[int]] = program.code.tolist()
         self.parts = list(_cut(self.rows, size))
+        own = 8 * emitter.width  # which slots and constants are aligned to
+        self.align = {"work": own, "constants": own, "varying": 8, "outputs": 8, "terms": 8}
         self.tables: list[str] = []
         self.constants: dict[int, int] = {}  # the place of those that are used
         self._place_inputs(shared)
@@ -173,14 +177,14 @@ class _Writer:
         inputs, lists = self.program.inputs, self.program.lists
         later: dict[int, int] = {}
         uses: list[list[int]] = [[]] * len(self.rows)
+        take = CODES["take"]
         for i in range(len(self.rows) - 1, -1, -1):
             row = self.rows[i]
-            name = NAMES[row[0]]
-            mine = later.pop(inputs + i, NEVER)
-            operands = row[1 : 1 + ARITY[name]]
-            if name == "take":
+            operands = row[1 : 1 + ARITIES[row[0]]]
+            if row[0] == take:
                 operands += lists[row[2]].tolist()
-            uses[i] = [*(later.get(x, NEVER) for x in operands), mine]
+            mine = uses[i] = [later.get(x, NEVER) for x in operands]
+            mine.append(later.pop(inputs + i, NEVER))
             for x in operands:
                 later[x] = i
         return uses
@@ -214,7 +218,8 @@ class _Writer:
 
     def _part(self, k: int, part: _Part, copies: Sequence[tuple[int, tuple[str, int]]]) -> str:
         emitter, inputs, outputs, lists = self.emitter, self.program.inputs, self.outputs, self.program.lists
-        held, following, rows, next_uses = self.held, self.next, self.rows, self.next_uses
+        held, slot, free, following = self.held, self.slot, self.free, self.next
+        rows, next_uses = self.rows, self.next_uses
         lines = self._begin()
         self._copy(copies)
         skips: set[int] = set()  # where skips lead to
@@ -225,22 +230,24 @@ class _Writer:
                 lines += [f"br label %to{i}", f"to{i}:"]
             op, *rest = rows[i]
             name = NAMES[op]
-            arity = ARITY[name]
-            operands = rest[:arity]
+            operands = rest[: ARITIES[op]]
             uses = next_uses[i]
-            if name == "take" or name in CALLS:
+            special = name in SPECIAL
+            if special and name not in SKIPS:
                 self._leave()
-            registers = [self._read(x, operands) for x in operands]
+            registers = [held.get(x) or self._read(x, operands) for x in operands]
             if name == "take":
                 chosen = lists[rest[1]].tolist()
                 table = self._table(chosen)
                 operands += chosen
             for x, use in zip(operands, uses, strict=False):
-                if x >= 0:
+                if use != NEVER:
                     following[x] = use
-                    if use == NEVER:
-                        self._forget(x)
-            if name.startswith("skip"):
+                elif x >= 0:  # nobody uses it any more
+                    held.pop(x, None)
+                    if x in slot:
+                        free.append(slot.pop(x))
+            if special and name in SKIPS:
                 test = emitter.skips(name, registers[0], registers[1], rest[3])
                 to = i + 1 + rest[2]
                 self._leave()
@@ -256,10 +263,12 @@ class _Writer:
                 self._take(registers[0], table, len(chosen), register)
             else:
                 emitter.operation(name, registers, register)
-            for place in outputs.get(value, ()):
-                self._write(register, *place)
+            if value in outputs:
+                for place in outputs[value]:
+                    self._write(register, *place)
             if uses[-1] != NEVER:
-                self._room(())
+                if len(held) >= self.registers:
+                    self._give_way(())
                 following[value] = uses[-1]
                 held[value] = register
         self._leave()
@@ -284,39 +293,31 @@ class _Writer:
         return self.emitter.lines
 
     def _read(self, operand: int, together: Sequence[int]) -> str:
-        """The register with a value or constant that is used now, with others of the same instruction."""
-        register = self.held.get(operand)
-        if register is None:
-            register = self._load(operand)
-            if operand >= 0:
-                self._room(together)
-                self.held[operand] = register
+        """A register with a value that has none, or a constant, which is used now, with others of one instruction."""
+        register = self._load(operand)
+        if operand >= 0:
+            if len(self.held) >= self.registers:
+                self._give_way(together)
+            self.held[operand] = register
         return register
 
-    def _room(self, but: Sequence[int]) -> None:
-        """Let the value give way that is used last, if there are too many for the registers."""
-        held = self.held
-        if len(held) >= self.registers:
-            value = max((x for x in held if x not in but), key=self.next.__getitem__)
-            self._save(value)
-            del held[value]
+    def _give_way(self, together: Sequence[int]) -> None:
+        """Of the values in registers, but for those that are used together now, give up the one that is used last."""
+        following, last, value = self.next, -1, -1
+        for x in self.held:
+            if x not in together and following[x] > last:
+                last, value = following[x], x
+        self._save(value)
+        del self.held[value]
 
     def _save(self, value: int) -> None:
         """Write a live value that is in a register only to a slot."""
         if value >= self.program.inputs and value not in self.slot:
-            if self.free:
-                slot = self.free.pop()
-            else:
-                slot, self.slots = self.slots, self.slots + 1
-            self.slot[value] = slot * self.emitter.width
-            self._write(self.held[value], "work", slot * self.emitter.width)
-
-    def _forget(self, value: int) -> None:
-        """A value that nobody uses any more."""
-        self.held.pop(value, None)
-        self.next.pop(value, None)
-        if value in self.slot:
-            self.free.append(self.slot.pop(value) // self.emitter.width)
+            if not self.free:
+                self.free.append(self.slots * self.emitter.width)
+                self.slots += 1
+            place = self.slot[value] = self.free.pop()
+            self._write(self.held[value], "work", place)
 
     def _leave(self) -> None:
         """Rely on no register from here on."""
@@ -326,20 +327,18 @@ class _Writer:
         self.places.clear()
 
     def _load(self, operand: int) -> str:
-        emitter, register = self.emitter, self.emitter.register()
+        emitter = self.emitter
         pointer, index = self._where(operand)
-        kind = "double" if pointer == "shared" else emitter.type
-        place = self._at(pointer, index)
-        emitter.lines.append(f"{register} = load {kind}, ptr {place}, align {self._align(pointer)}")
-        return emitter.splat(register) if pointer == "shared" else register
+        register, place = emitter.register(), self._at(pointer, index)
+        if pointer == "shared":
+            emitter.lines.append(f"{register} = load double, ptr {place}, align 8")
+            return emitter.splat(register)
+        emitter.lines.append(f"{register} = load {emitter.type}, ptr {place}, align {self.align[pointer]}")
+        return register
 
     def _write(self, register: str, pointer: str, index: int) -> None:
         place = self._at(pointer, index)
-        kind = self.emitter.type
-        self.emitter.lines.append(f"store {kind} {register}, ptr {place}, align {self._align(pointer)}")
-
-    def _align(self, pointer: str) -> int:
-        return 8 * self.emitter.width if pointer in ("work", "constants") else 8
+        self.emitter.lines.append(f"store {self.emitter.type} {register}, ptr {place}, align {self.align[pointer]}")
 
     def _where(self, operand: int) -> tuple[str, int]:
         if operand < 0:
@@ -537,7 +536,7 @@ ret i64 %status
 
 def _cut(rows: Sequence[Sequence[int]], size: int) -> Iterator[_Part]:
     """The parts.  A skip leads to a place within its part, or is its last instruction and leads to a part's start."""
-    skips = {CODES[name] for name in ("skip_lt", "skip_le", "skip_eq")}
+    skips = {CODES[name] for name in SKIPS}
     starts: set[int] = set()  # where parts must start, as skips lead there
     start = 0
     while start < len(rows):

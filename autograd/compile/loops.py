@@ -125,6 +125,7 @@ def _merged(preambles: Sequence[str]) -> list[str]:
     pieces: dict[str, None] = {
         "declare i64 @llvm.fptosi.sat.i64.f64(double)": None,
         "declare double @llvm.sqrt.f64(double)": None,
+        "declare i64 @llvm.umin.i64(i64, i64)": None,
     }
     for preamble in preambles:
         piece: list[str] = []
@@ -145,12 +146,13 @@ class _Scope:
     registers: dict[int, tuple[str, bool]] = field(default_factory=dict)  # and whether they are the emitter's type
     carried: dict[Carried, str] = field(default_factory=dict)
     pointers: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict)  # by the strides so far
+    new: str = ""  # which lanes are of turns not done yet, where that is not all of them
 
     def inner(self, emitter: _Emitter, wide: int) -> _Scope:
         registers = self.registers
         if emitter is not self.emitter:
             registers = {step: (register, False) for step, (register, _) in registers.items()}
-        return _Scope(emitter, wide, dict(registers), {}, dict(self.pointers))
+        return _Scope(emitter, wide, dict(registers), {}, dict(self.pointers), self.new)
 
 
 class _Function:
@@ -184,62 +186,80 @@ class _Function:
         for copying in block.before:
             self.block(copying, outer)
         if not (block.wide and self.second is not None):
-            self.late(block, outer, self.loop(block, outer, 0, block.count, outer.emitter, outer.wide, {}))
+            self.late(block, outer, self.loop(block, outer, outer.emitter, outer.wide))
             return
-        sums: dict[Carried, str] = {}
-        whole = block.count - block.count % self.second.width
-        inner = self.loop(block, outer, 0, whole, self.second, block.level, sums)
+        inner = self.loop(block, outer, self.second, block.level)
         for carried in _carried(block):
             register = inner.registers[carried.step][0]
             if not self.second.exact:
                 register = self.second.ordered_sum(self.first.constant(-0.0), register)
-            sums[carried] = register
             inner.registers[carried.step] = register, False
-        if whole < block.count:
-            inner = self.loop(block, outer, whole, block.count, self.first, -1, sums)
         self.late(block, outer, inner)
 
-    def loop(
-        self, block: Block, outer: _Scope, start: int, end: int, emitter: _Emitter, wide: int, sums: dict[Carried, str]
-    ) -> _Scope:
-        """Turns from ``start`` to ``end``, several at once if the block's own level is the wide one."""
+    def loop(self, block: Block, outer: _Scope, emitter: _Emitter, wide: int) -> _Scope:
+        """All turns, several at once if the block's own level is the wide one; the scope of the last."""
         scope = outer.inner(emitter, wide)
-        level = block.level
-        if end - start == 1:
-            self.move(block, scope, str(start))
-            for carried in _carried(block):
-                scope.carried[carried] = sums.get(carried) or self.value(carried.first, outer)
+        if block.count == 1:
+            self.move(block, scope, "0")
             self.body(block, scope)
             return scope
-        mine = wide == level
+        mine = wide == block.level
         firsts = {}
         for carried in _carried(block):
-            first = sums.get(carried) or self.value(carried.first, outer)
+            first = self.value(carried.first, outer)
             if mine and not emitter.exact:  # the lanes have sums of their own, and the first goes on from there
                 first = self.line(f"insertelement {emitter.type} {emitter.constant(-0.0)}, double {first}, i32 0")
             firsts[carried] = first
         kind = "double" if mine and emitter.exact else emitter.type
         before = self.label
-        head, exit = self.new_label(), self.new_label()
+        head, end = self.new_label(), self.new_label()
         self.lines.append(f"br label %{head}")
         self.start(head)
         turn, following, more = (self.first.register() for _ in range(3))
         at = len(self.lines)
         scope.carried = {carried: self.first.register() for carried in firsts}
-        self.move(block, scope, turn)
+        if mine and block.count % emitter.width:
+            self.move(block, scope, self.again(block, scope, turn))
+        else:
+            self.move(block, scope, turn)
         self.body(block, scope)
-        phis = [f"{turn} = phi i64 [ {start}, %{before} ], [ {following}, %{self.label} ]"]
+        phis = [f"{turn} = phi i64 [ 0, %{before} ], [ {following}, %{self.label} ]"]
         for carried, register in scope.carried.items():
-            again, own = scope.registers[carried.step]
+            next_one, own = scope.registers[carried.step]
             if not own and kind != "double":
-                again = emitter.splat(again)
-            phis.append(f"{register} = phi {kind} [ {firsts[carried]}, %{before} ], [ {again}, %{self.label} ]")
+                next_one = emitter.splat(next_one)
+            phis.append(f"{register} = phi {kind} [ {firsts[carried]}, %{before} ], [ {next_one}, %{self.label} ]")
         self.lines[at:at] = phis
         self.lines.append(f"{following} = add nuw nsw i64 {turn}, {emitter.width if mine else 1}")
-        self.lines.append(f"{more} = icmp ult i64 {following}, {end}")
-        self.lines.append(f"br i1 {more}, label %{head}, label %{exit}")
-        self.start(exit)
+        self.lines.append(f"{more} = icmp ult i64 {following}, {block.count}")
+        self.lines.append(f"br i1 {more}, label %{head}, label %{end}")
+        self.start(end)
         return scope
+
+    def again(self, block: Block, scope: _Scope, turn: str) -> str:
+        """The turn to begin with, so that several fit in: the last ones are done again, and give the same.
+
+        Sums take only those that are new.
+        """
+        width = scope.emitter.width
+        begin = self.line(f"call i64 @llvm.umin.i64(i64 {turn}, i64 {block.count - width})")
+        if any(step.sum >= 0 for step in block.steps()):
+            done = self.line(f"sub i64 {turn}, {begin}")
+            kind = f"<{width} x i64>"
+            one = self.line(f"insertelement {kind} poison, i64 {done}, i32 0")
+            every = self.line(f"shufflevector {kind} {one}, {kind} poison, <{width} x i32> zeroinitializer")
+            lanes = ", ".join(f"i64 {lane}" for lane in range(width))
+            scope.new = self.line(f"icmp sle {kind} {every}, <{lanes}>")
+        return begin
+
+    def term(self, step: Step, scope: _Scope) -> str:
+        """What a step adds to its sum, or takes away, in the lanes that are new."""
+        emitter = scope.emitter
+        term = self.value(step.operands[1 - step.sum], scope)
+        if not scope.new:
+            return term
+        nothing = emitter.constant(-0.0 if step.name == "add" else 0.0)  # not even the sign of a zero changes
+        return self.line(f"select <{emitter.width} x i1> {scope.new}, {emitter.type} {term}, {emitter.type} {nothing}")
 
     def new_label(self) -> str:
         self.labels += 1
@@ -283,18 +303,22 @@ class _Function:
 
     def step(self, step: Step, scope: _Scope) -> None:
         emitter = scope.emitter
-        first = step.operands[step.sum] if step.sum >= 0 else None
-        if first is not None and scope.wide >= 0 and (emitter.exact or isinstance(first, Memory)):
-            term = self.value(step.operands[1 - step.sum], scope)
-            if step.name == "sub":
-                term = emitter.operation("neg", [term])
-            start = scope.carried[first] if isinstance(first, Carried) else self.double(first, scope)
-            total = emitter.ordered_sum(start, term)
-            scope.registers[step.number] = total, False
-            if step.store is not None and not step.late:
-                self.lines.append(f"store double {total}, ptr {self.address(step.store, scope)}, align 8")
-            return
-        operands = [self.value(operand, scope) for operand in step.operands]
+        if step.sum >= 0 and scope.wide >= 0:
+            first, term = step.operands[step.sum], self.term(step, scope)
+            if emitter.exact or isinstance(first, Memory):
+                if step.name == "sub":
+                    term = emitter.operation("neg", [term])
+                start = scope.carried[first] if isinstance(first, Carried) else self.double(first, scope)
+                total = emitter.ordered_sum(start, term)
+                scope.registers[step.number] = total, False
+                if step.store is not None and not step.late:
+                    self.lines.append(f"store double {total}, ptr {self.address(step.store, scope)}, align 8")
+                return
+            assert isinstance(first, Carried)
+            pair = [scope.carried[first], term]
+            operands = pair if step.sum == 0 else pair[::-1]
+        else:
+            operands = [self.value(operand, scope) for operand in step.operands]
         if step.name == "copy":
             result = operands[0]
         elif step.name == "take":

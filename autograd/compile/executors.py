@@ -12,7 +12,7 @@ from ..native.choice import load
 from .program import Floats, Integers, Program
 
 MACHINE: Any = load("compile/machine")
-Machine, Native = MACHINE.Machine, MACHINE.Native
+Machine = MACHINE.Machine
 
 # Interpreting costs about 2 ns an instruction and compiling about 10 µs: after so many instructions run for each that
 # the program has, machine code has paid for itself.
@@ -58,16 +58,11 @@ class Executor:
         from . import llvm
 
         try:
-            code = llvm.compiled(self.program, exact=self.exact, **lanes)
+            return llvm.compiled(self.program, exact=self.exact, **lanes)
         except ValueError:
             if self.tier == "llvm":
                 raise
             return self.machine
-        varying = np.flatnonzero(~np.array(code.shared, bool)) if code.block else ()
-        return Native(
-            self.program.inputs, len(self.program.outputs), code.point, code.work, code.block, code.block_work,
-            code.width, varying, np.flatnonzero(code.shared), code.reduced, code, len(self.program), self.exact,
-        )  # fmt: skip
 
     def lanes(
         self, points: Floats, shared: Floats, varying: Integers, shared_at: Integers, reduced: Any, threads: int = 1

@@ -176,7 +176,14 @@ def _write(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
     as_is = builder.as_is and (a < 0 or b < 0)
     while table[at] != 0:
         i = 5 * (table[at] - 1)
-        if not as_is and code[i] == op and code[i + 1] == a and code[i + 2] == b and code[i + 3] == c and code[i + 4] == d:
+        if (
+            not as_is
+            and code[i] == op
+            and code[i + 1] == a
+            and code[i + 2] == b
+            and code[i + 3] == c
+            and code[i + 4] == d
+        ):
             return builder.inputs + table[at] - 1
         at = (at + 1) & mask
     n = builder.n

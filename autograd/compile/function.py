@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import update_wrapper
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from .flat import Builder, finished, lowered, place_of, slopes
 from .program import Program
 from .trace import Guard, traced
 
+FLOATS = {float}
 LIMIT = 64  # ways through a function before the eager engine takes those that are left
 TIERS = ("auto", "interpreter", "llvm")
 BRANCHES = ("retrace", "raise")
@@ -43,6 +45,7 @@ class Recorded(NamedTuple):
     guards: list[Guard]
     result: Structure
     places: list[int]  # for each number of the result, its place among the program's outputs
+    built: Callable[[list[float]], Any]  # the result from the outputs
     users: list[Any]  # the rows of the user's own that it was made from
     branches: dict[tuple[int, float], Recorded]  # by the first guard that came out otherwise, and by how it did
 
@@ -63,6 +66,7 @@ class Compiled:
             raise TypeError(f"compile takes a function, not {type(function).__name__} {function!r}")
         self.function = function
         self.options = (tier, exact, check, on_branch)
+        self.check = check
         self._recorded: dict[Any, Recorded] = {}
         self._counts: dict[Any, int] = {}
         self._last: Recorded | None = None
@@ -93,7 +97,7 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result, from its program if the arguments are numbers; of Values, the function itself."""
         numbers: Sequence[float]
-        if not kwargs and {*map(type, args)} == {float}:
+        if not kwargs and {*map(type, args)} == FLOATS:
             key: Any = len(args)
             numbers = args
         else:
@@ -102,7 +106,7 @@ class Compiled:
                 return self.function(*args, **kwargs)
             key, numbers = taken.key, taken.numbers
         recorded = self._recorded.get(key)
-        if recorded is None or any(TABLE.get(row.name) is not row for row in recorded.users):
+        if recorded is None or (recorded.users and _is_outdated(recorded)):
             try:
                 recorded = self._first(key, args, kwargs)
             except FAILED:
@@ -113,7 +117,7 @@ class Compiled:
                 outputs = executor.run(numbers)
             except FAILED:
                 return self.function(*args, **kwargs)  # which says what it is that has no value
-            if executor.flagged and self.options[2]:
+            if executor.best.flagged and self.check:
                 return self.function(*args, **kwargs)
             if recorded.guards:
                 failed = _failed(recorded, outputs)
@@ -130,7 +134,7 @@ class Compiled:
                     recorded = found
                     continue
             self._last = recorded
-            return recorded.result.rebuild([outputs[place] for place in recorded.places])
+            return recorded.built(outputs)
 
     def _first(self, key: Any, args: Any, kwargs: Any) -> Recorded:
         self._counts[key] = 1
@@ -183,7 +187,7 @@ class Compiled:
         first = points.at(0)
         taken = Arguments(self.function, first, {})
         recorded = self._recorded.get(taken.key)
-        if recorded is None or any(TABLE.get(row.name) is not row for row in recorded.users):
+        if recorded is None or _is_outdated(recorded):
             recorded = self._first(taken.key, first, {})
         self._last = recorded
         size = len(recorded.places)
@@ -193,7 +197,7 @@ class Compiled:
             _, sums, flagged = recorded.executor.lanes(
                 points.rows, points.shared, points.varying_at, points.shared_at, reduced, threads
             )
-            if not (flagged.any() and self.options[2]):
+            if not (flagged.any() and self.check):
                 sums = sums[wanted] / points.count if reduce == "mean" else sums[wanted]
                 return recorded.result.rebuild(sums.tolist())
         results = np.empty((points.count, size))
@@ -210,7 +214,7 @@ class Compiled:
         outputs, _, flagged = recorded.executor.lanes(
             rows, points.shared, points.varying_at, points.shared_at, reduced, threads
         )
-        if not self.options[2]:
+        if not self.check:
             flagged = np.zeros(len(at), bool)
         failed = np.full(len(at), -1)
         for k, guard in enumerate(recorded.guards):
@@ -240,6 +244,25 @@ class Compiled:
 
     def _eager(self, points: Points, i: int, structure: Structure, results: Any) -> None:
         results[i] = structure.match(self.function(*points.at(i)), "the result")
+
+
+def _is_outdated(recorded: Recorded) -> bool:
+    """Whether a row of the user's own that it was made from was defined anew."""
+    return any(TABLE.get(row.name) is not row for row in recorded.users)
+
+
+def _builder(spec: Any, places: Sequence[int], result: Structure) -> Callable[[list[float]], Any]:
+    """How to make a result of a program's outputs, for few numbers without looking at its structure again."""
+    if spec is None:
+        (place,) = places
+        return lambda outputs: outputs[place]
+    kind, keys, children = spec
+    if kind is tuple and keys is None and len(children) > 1 and not any(children):
+        return itemgetter(*places)
+    if kind is tuple and keys is None and len(children) == 2 and children[0] is None:  # a value and its slopes
+        place, rest = places[0], _builder(children[1], places[1:], Structure(children[1], len(places) - 1))
+        return lambda outputs: (outputs[place], rest(outputs))
+    return lambda outputs: result.rebuild([outputs[place] for place in places])
 
 
 def _failed(recorded: Recorded, outputs: Sequence[float]) -> int:
@@ -445,6 +468,7 @@ def record(function: Callable[..., Any], taken: Arguments, tier: str, exact: boo
     users = [row for row in graph.rows() if row is not None and row.name in TABLE and row.name not in BUILTIN]
     recorded = Recorded(
         program, Executor(program, tier, exact), [*found.values()], tree, order_of_results,
+        _builder(tree.spec, order_of_results, tree),
         users, {},
     )  # fmt: skip
     _verify(recorded, taken.numbers, numbers if transform is None or transform.kind == "value_and_grad" else [])

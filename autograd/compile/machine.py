@@ -3,8 +3,8 @@
 ``Machine`` interprets.  A program is first laid out as a tape (``tape.h``), once for a run at one point and once for
 each choice of the inputs that vary; the loops that run it are in ``interpreter.h``.  ``Native`` calls machine code.
 
-This file runs as it stands, with ``interpreted.py`` in the place of C; compiled, it is the same file with the C types of
-``machine.pxd``.
+This file runs as it stands, with ``interpreted.py`` in the place of C; compiled, it is the same file with the C types
+of ``machine.pxd``.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ def test_random_programs_agree_with_the_oracle_at_one_point_and_in_lanes(seed: i
                 point[k] = points[0][k]
         one_by_one = [machine.run(point) for point in points]
         for count in (1, 5, 32, POINTS):
-            reduced = [0, outputs - 1]
+            reduced = [0, *range(2, outputs - 2), outputs - 1]
             per_point, sums, flagged = lanes(machine, points[:count], shared, reduced)
             for got, ys in zip(per_point, one_by_one, strict=False):
                 assert bits(got) == bits([y for k, y in enumerate(ys) if k not in reduced])

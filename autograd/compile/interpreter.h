@@ -488,10 +488,33 @@ typedef struct {
     uint8_t *flagged; /* by point */
 } machine_batch;
 
+/* One reduced output: each number in turn is added to the sum so far, four outputs side by side as additions wait for one
+   another. */
+typedef struct {
+    const double *from;
+    int64_t step;
+    double *to;
+} machine_sum;
+
+static void machine_add_up(const machine_sum *s, int sums, int active) {
+    int l, k;
+    if (sums == 4) {
+        const double *p = s[0].from, *q = s[1].from, *u = s[2].from, *v = s[3].from;
+        double a = *s[0].to, b = *s[1].to, c = *s[2].to, d = *s[3].to;
+        for (l = 0; l < active; l++, p += s[0].step, q += s[1].step, u += s[2].step, v += s[3].step)
+            a += *p, b += *q, c += *u, d += *v;
+        *s[0].to = a, *s[1].to = b, *s[2].to = c, *s[3].to = d;
+        return;
+    }
+    for (k = 0; k < sums; k++)
+        for (l = 0; l < active; l++) *s[k].to += s[k].from[l * s[k].step];
+}
+
 static void machine_put_block(const tape *t, const machine_batch *b, const double *s, const double *lanes, int64_t at,
                               int active) {
     int64_t k, column = 0, sum = 0;
-    int l;
+    machine_sum waiting[4];
+    int l, sums = 0;
     for (k = 0; k < t->outputs_length; k++) {
         int32_t place = t->outputs[k];
         const double *y = place < 0 ? lanes + (int64_t)~place * TAPE_LANES : s + place;
@@ -503,11 +526,11 @@ static void machine_put_block(const tape *t, const machine_batch *b, const doubl
             double *to = b->terms + (at - b->from) * b->reduced_columns + sum++;
             for (l = 0; l < active; l++) to[l * b->reduced_columns] = y[l * step];
         } else {
-            double total = b->sums[sum];
-            for (l = 0; l < active; l++) total += y[l * step];
-            b->sums[sum++] = total;
+            waiting[sums].from = y, waiting[sums].step = step, waiting[sums].to = b->sums + sum++;
+            if (++sums == 4) machine_add_up(waiting, sums, active), sums = 0;
         }
     }
+    machine_add_up(waiting, sums, active);
 }
 
 static int machine_blocks(const tape *t, const machine_batch *b, tape_work *work, machine_run *run) {
@@ -530,7 +553,8 @@ static int machine_blocks(const tape *t, const machine_batch *b, tape_work *work
         for (k = 0; k < b->columns; k++) {
             double *y = lanes + (int64_t)~t->inputs[b->varying[k]] * TAPE_LANES;
             const double *x = b->points + at * b->columns + k;
-            for (l = 0; l < TAPE_LANES; l++) y[l] = x[(l < run->active ? l : run->active - 1) * b->columns];
+            for (l = 0; l < run->active; l++) y[l] = x[l * b->columns];
+            for (; l < TAPE_LANES; l++) y[l] = y[l - 1];
         }
         run->unusual = unusual;
         machine_flags_clear();

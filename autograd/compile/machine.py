@@ -1,7 +1,7 @@
 """Runs flat programs: an interpreter, at one point or many at once, and the same around code that others compiled.
 
 ``Machine`` interprets.  A program is first laid out as a tape (``tape.h``), once for a run at one point and once for
-each choice of the inputs that vary; the loops that run it are in ``interpreter.h``.  ``Native`` calls machine code.
+each choice of the inputs that vary; ``interpreter.h`` has the loops that run it.  ``Native`` calls machine code.
 
 This file runs as it stands, with ``interpreted.py`` in the place of C; compiled, it is the same file with the C types
 of ``machine.pxd``.
@@ -38,7 +38,8 @@ if not cython.compiled:  # in C, all these come from machine.pxd
 Flags = NDArray[np.bool_]
 COMPILED = bool(cython.compiled)
 BLOCK = 32  # points that are computed at once
-STRETCH = 1 << 25  # instructions times points after which Python looks for Ctrl-C, or another thread takes over
+SHORT = 200_000  # instructions times points that take no longer than threads take to start
+STRETCH = 1 << 25  # ... after which Python looks for Ctrl-C
 
 assert machine_operations().split() == list(NAMES), "tape.h and program.py number the operations differently"
 
@@ -160,7 +161,8 @@ class Native:
 
     def run(self, inputs: Sequence[float]) -> list[float]:
         """As ``Machine.run``."""
-        return run_native(self, inputs)
+        outputs: list[float] = run_native(self, inputs)
+        return outputs
 
     def lanes(
         self,
@@ -220,12 +222,15 @@ def _in_parts(
     Sums are made in the order of the points: parts that run at the same time have their terms put aside, one row for
     each point, or one for the whole part.
     """
+    if points * cost <= SHORT:
+        part(0, points, None)
+        return
     blocks = -(-points // BLOCK)
     most = max(1, STRETCH // (max(cost, 1) * BLOCK))
     if threads > 1:
         most = max(1, min(most, -(-blocks // (4 * threads))))
     bounds = [(start * BLOCK, min((start + most) * BLOCK, points)) for start in range(0, blocks, most)]
-    if threads <= 1 or len(bounds) < 2 or points * cost < 200_000:  # less than a thread takes to start
+    if threads <= 1:
         for start, stop in bounds:
             part(start, stop, None)
         return

@@ -268,7 +268,7 @@ typedef struct {
 
 typedef struct {
     tape_entry entries[TAPE_WINDOW];
-    int32_t first[TAPE_END], last[TAPE_END], ready[TAPE_END];
+    int32_t first[2 * TAPE_END], last[2 * TAPE_END], ready[2 * TAPE_END]; /* on single numbers, on lanes */
     int64_t oldest, newest;
 } tape_window;
 
@@ -287,7 +287,7 @@ static void tape_enter(tape_maker *m, tape_window *w, int64_t i) {
     const int32_t *list;
     int64_t length;
     int k, count = tape_operands(m, i, &list, &length);
-    entry->operation = (uint8_t)tape_form(m, i, x, &count);
+    entry->operation = (uint8_t)(tape_form(m, i, x, &count) + TAPE_END * m->varies[m->inputs + i]);
     entry->instruction = (int32_t)i, entry->pending = 0, entry->users = -1, entry->done = 0;
     m->place[m->inputs + i] = (int32_t)w->newest++;
     for (k = 0; k < count; k++) {
@@ -314,30 +314,24 @@ static void tape_leave(tape_maker *m, tape_window *w, int op) {
         if (--w->entries[user / 4].pending == 0) tape_make_ready(w, user / 4);
 }
 
-static int tape_sort(tape_maker *m) {
+static int tape_sort(tape_maker *m, int most) {
     tape_window *w = calloc(1, sizeof *w);
     int64_t i = 0;
     if (w == NULL) return -1;
     for (;;) {
         int op, best = 0, length;
-        for (; i < m->n && w->newest - w->oldest < TAPE_WINDOW; i++) {
+        for (; i < m->n && w->newest - w->oldest < most; i++) {
             if ((m->fate[i] & TAPE_APART) && w->newest > w->oldest) break;
-            if (!(m->fate[i] & TAPE_ABSORBED)) tape_enter(m, w, i);
+            if (!(m->fate[i] & TAPE_ABSORBED) && (m->skips || !tape_is_skip(m, i))) tape_enter(m, w, i);
         }
         if (w->newest == w->oldest) break;
-        for (op = 1; op < TAPE_END; op++)
+        for (op = 1; op < 2 * TAPE_END; op++)
             if (w->ready[op] > w->ready[best]) best = op;
         for (length = 0; length < TAPE_LONGEST && w->ready[best]; length++) tape_leave(m, w, best);
         while (w->oldest < w->newest && w->entries[w->oldest & (TAPE_WINDOW - 1)].done) w->oldest++;
     }
     free(w);
     return 0;
-}
-
-static void tape_keep_order(tape_maker *m) {
-    int64_t i;
-    for (i = 0; i < m->n; i++)
-        if (!(m->fate[i] & TAPE_ABSORBED) && (m->skips || !tape_is_skip(m, i))) m->order[m->ordered++] = (int32_t)i;
 }
 
 /* ---- slots ---------------------------------------------------------------------------------------------------------- */
@@ -622,8 +616,8 @@ static tape *tape_make(const int32_t *rows, int64_t n, int64_t inputs, const dou
     tape_count_uses(m, outputs);
     m->skips = !varies;
     tape_absorb(m);
-    if (varies) tape_keep_order(m);
-    else if (tape_sort(m)) goto done;
+    /* a jump is soon done beside an operation on 32 lanes, whose values must stay in the cache */
+    if (tape_sort(m, varies ? 1 : TAPE_WINDOW)) goto done;
     tape_find_last_uses(m, outputs);
     if (tape_write(m)) goto done;
     for (k = 0; k < outputs_length; k++) t->outputs[k] = tape_place(m, outputs[k]);

@@ -14,9 +14,10 @@ import numpy as np
 
 from ..native.choice import load
 from . import cache, jit, vector_math
+from .blocks import BLOCK
 from .emit import Emitter
 from .program import ARITY, NAMES, Program
-from .straight import BLOCK, SIZE, Text, straight
+from .straight import SIZE, Text, straight
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +81,16 @@ def machine_code(
     if obstacle:
         raise ValueError(f"LLVM cannot compile here: {obstacle}")
     masks = (*(bool(x) for x in shared),) if lanes else (), (*(bool(x) for x in reduced),) if lanes else ()
-    if lanes and any(shared) and len(shared) != program.inputs:
+    if lanes and len(shared) not in (0, program.inputs):
         raise ValueError(f"shared has {len(shared)} entries for {program.inputs} inputs")
-    if lanes and any(reduced) and len(reduced) != len(program.outputs):
+    if lanes and len(reduced) not in (0, len(program.outputs)):
         raise ValueError(f"reduced has {len(reduced)} entries for {len(program.outputs)} outputs")
-    options = (jit.host(), lanes, exact, masks, program.inputs, tuple(program.rows), len(program.lists))
+    options = (jit.host(), lanes, exact, masks, program.inputs, program.rows, len(program.lists), program.loops)
     numbers = [x.tobytes() for x in (program.code, program.outputs, *program.lists)]
 
     def make() -> bytes:
         text = _text(program, lanes, exact, *masks)
-        return _SIZES.pack(text.work, text.block_work) + jit.compile_object(text.text)
+        return _SIZES.pack(text.work, text.block_work) + jit.compile_object(text.text, text.optimize)
 
     found = _kept(make, repr(options), program.constants.tobytes(), *numbers) if cached else make()
     work, block_work = _SIZES.unpack_from(found)

@@ -13,55 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from .blocks import BLOCK, KINDS, TAKE, one_point, summing
 from .emit import HELPERS, LIBRARY, Emitter
 from .program import ARITY, CODES, NAMES, Program
 
-BLOCK = 8  # points in a block, however wide the registers are
 SIZE = 400  # instructions in a part
 
-# One lane of take: the table has where each of the values is, as an index of doubles and, in the last two bits, whether
-# from %shared, %varying, %work or @constants.  An index beyond the list raises the invalid flag.
-TAKE = """\
-define internal double @take(
-  double %i, i64 %count, ptr %table, ptr %shared, ptr %varying, ptr %work, i64 %lane
-) noinline {
-  %whole = call double @llvm.trunc.f64(double %i)
-  %above = sitofp i64 %count to double
-  %below = fneg double %above
-  %low = fcmp oge double %whole, %below
-  %high = fcmp olt double %whole, %above
-  %inside = and i1 %low, %high
-  br i1 %inside, label %in, label %out
-out:
-  %bits = load volatile i64, ptr @zero
-  %zero = bitcast i64 %bits to double
-  %nan = fdiv double %zero, %zero
-  ret double %nan
-in:
-  %signed = fptosi double %whole to i64
-  %negative = icmp slt i64 %signed, 0
-  %added = add i64 %signed, %count
-  %k = select i1 %negative, i64 %added, i64 %signed
-  %at = getelementptr i32, ptr %table, i64 %k
-  %entry = load i32, ptr %at
-  %wide = zext i32 %entry to i64
-  %index = lshr i64 %wide, 2
-  %kind = and i64 %wide, 3
-  %is.shared = icmp eq i64 %kind, 0
-  %is.varying = icmp eq i64 %kind, 1
-  %is.work = icmp eq i64 %kind, 2
-  %has.lanes = or i1 %is.varying, %is.work
-  %p1 = select i1 %is.shared, ptr %shared, ptr @constants
-  %p2 = select i1 %is.varying, ptr %varying, ptr %p1
-  %p3 = select i1 %is.work, ptr %work, ptr %p2
-  %moved = add i64 %index, %lane
-  %place = select i1 %has.lanes, i64 %moved, i64 %index
-  %p = getelementptr double, ptr %p3, i64 %place
-  %x = load double, ptr %p
-  ret double %x
-}
-@zero = internal global i64 0"""
-KINDS = {"shared": 0, "varying": 1, "work": 2, "constants": 3}
 ARITIES = tuple(ARITY.values())  # by code
 SKIPS = frozenset({"skip_lt", "skip_le", "skip_eq"})
 SPECIAL = frozenset({*SKIPS, "take", *LIBRARY, *HELPERS})  # skips, and calls, across which no register is relied on
@@ -80,6 +37,7 @@ class Text:
     text: str
     work: int
     block_work: int
+    optimize: bool = False  # whether LLVM's better translation pays: it does for loops
 
 
 @dataclass(frozen=True)
@@ -212,7 +170,7 @@ class _Writer:
         work = max(1, self.slots) * self.emitter.width
         if self.lanes > 1:
             block_work = -(-(work + self.sums * self.lanes) // BLOCK) * BLOCK
-            one, work = self._one(block_work)
+            one, work = one_point(block_work, self.inputs, self.output_places, self.sums, self.emitter.attributes)
             text.append(one)
         return Text("\n".join([*text, ""]), work, block_work)
 
@@ -433,105 +391,8 @@ class _Writer:
                 "after:",
             ]
             if self.sums:
-                lines += self._summing()
+                lines += summing(self.sums)
         return "\n".join([f"{head} {self.emitter.attributes} {{", *lines, "ret i64 0", "}"])
-
-    def _summing(self) -> Iterator[str]:
-        """A loop over the reduced outputs, whose lanes are in the workspace: they are added in the points' order."""
-        yield "br label %sum"
-        yield "sum:"
-        yield "%k = phi i64 [0, %after], [%next, %sum]"
-        yield f"%first = mul i64 %k, {BLOCK}"
-        yield "%at = getelementptr double, ptr %work, i64 %first"
-        yield "%place = getelementptr double, ptr %sums, i64 %k"
-        yield "%s = load double, ptr %place"
-        total = "%s"
-        for lane in range(BLOCK):
-            yield f"%p{lane} = getelementptr double, ptr %at, i64 {lane}"
-            yield f"%x{lane} = load double, ptr %p{lane}"
-            yield f"%s{lane} = fadd double {total}, %x{lane}"
-            total = f"%s{lane}"
-        yield f"store double {total}, ptr %place"
-        yield "%next = add i64 %k, 1"
-        yield f"%more = icmp ult i64 %next, {self.sums}"
-        yield "br i1 %more, label %sum, label %done"
-        yield "done:"
-
-    def _one(self, block_work: int) -> tuple[str, int]:
-        """The function of one point, which is a block of equal ones; with the size of its workspace."""
-        into = [index * 2 + (pointer == "varying") for pointer, index in self.inputs]
-        out = [index * 2 + (pointer == "terms") for pointer, index in self.output_places]
-        shared = block_work
-        varying = shared + -(-sum(not x & 1 for x in into) // BLOCK) * BLOCK
-        outputs = varying + BLOCK * sum(x & 1 for x in into)
-        sums = outputs + BLOCK * (len(out) - self.sums)
-        spread = "\n".join(
-            f"%m{lane} = getelementptr double, ptr %many, i64 {lane}\nstore double %x, ptr %m{lane}"
-            for lane in range(BLOCK)
-        )
-        text = f"""\
-@into = internal constant [{len(into) + 1} x i64] [{", ".join(f"i64 {x}" for x in [*into, 0])}]
-@out = internal constant [{len(out) + 1} x i64] [{", ".join(f"i64 {x}" for x in [*out, 0])}]
-define i64 @f(ptr %inputs, ptr %results, ptr %work) {self.emitter.attributes} {{
-start:
-%shared = getelementptr double, ptr %work, i64 {shared}
-%varying = getelementptr double, ptr %work, i64 {varying}
-%outputs = getelementptr double, ptr %work, i64 {outputs}
-%sums = getelementptr double, ptr %work, i64 {sums}
-br label %inputs.check
-inputs.check:
-%k = phi i64 [0, %start], [%k.next, %scalar], [%k.next, %vector]
-%k.more = icmp ult i64 %k, {len(into)}
-br i1 %k.more, label %input, label %sums.check
-input:
-%k.next = add i64 %k, 1
-%from = getelementptr double, ptr %inputs, i64 %k
-%x = load double, ptr %from
-%into.at = getelementptr i64, ptr @into, i64 %k
-%into = load i64, ptr %into.at
-%to = lshr i64 %into, 1
-%varies = trunc i64 %into to i1
-br i1 %varies, label %vector, label %scalar
-scalar:
-%single = getelementptr double, ptr %shared, i64 %to
-store double %x, ptr %single
-br label %inputs.check
-vector:
-%many = getelementptr double, ptr %varying, i64 %to
-{spread}
-br label %inputs.check
-sums.check:
-%s = phi i64 [0, %inputs.check], [%s.next, %clear]
-%s.more = icmp ult i64 %s, {self.sums}
-br i1 %s.more, label %clear, label %compute
-clear:
-%s.next = add i64 %s, 1
-%sum = getelementptr double, ptr %sums, i64 %s
-store double 0.0, ptr %sum
-br label %sums.check
-compute:
-%status = call i64 @g(ptr %shared, ptr %varying, ptr %outputs, ptr %sums, ptr %work)
-br label %outputs.check
-outputs.check:
-%o = phi i64 [0, %compute], [%o.next, %output]
-%o.more = icmp ult i64 %o, {len(out)}
-br i1 %o.more, label %output, label %done
-output:
-%o.next = add i64 %o, 1
-%out.at = getelementptr i64, ptr @out, i64 %o
-%out = load i64, ptr %out.at
-%place = lshr i64 %out, 1
-%is.term = trunc i64 %out to i1
-%area = select i1 %is.term, ptr %work, ptr %outputs
-%y.at = getelementptr double, ptr %area, i64 %place
-%y = load double, ptr %y.at
-%result = getelementptr double, ptr %results, i64 %o
-store double %y, ptr %result
-br label %outputs.check
-done:
-ret i64 %status
-}}"""
-        return text, sums + self.sums
 
 
 def _cut(rows: Sequence[Sequence[int]], size: int) -> Iterator[_Part]:

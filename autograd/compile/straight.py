@@ -80,6 +80,7 @@ class Text:
     text: str
     work: int
     block_work: int
+    optimize: bool = False  # whether LLVM's better translation pays: it does for loops
 
 
 @dataclass(frozen=True)

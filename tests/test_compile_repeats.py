@@ -168,16 +168,16 @@ def disagreements(seed: int) -> int:
     return wrong
 
 
-@pytest.mark.parametrize("seed", range(48))
+@pytest.mark.parametrize("seed", range(36))
 def test_random_nests_keep_their_bits(seed: int, small: None) -> None:
     assert disagreements(seed) == 0
 
 
 def test_random_nests_have_it_all() -> None:
     """Or the test above would say little: finite results, and every kind of operand."""
-    nests = [Nest(seed, depth=2 + seed % 2, longest=(9, 12, 20)[seed % 3]) for seed in range(48)]
+    nests = [Nest(seed, depth=2 + seed % 2, longest=(9, 12, 20)[seed % 3]) for seed in range(36)]
     good = [nest for nest in nests if len(nest.program) <= 8000 and finite(nest.program, nest.points[0])]
-    assert len(good) > 30
+    assert len(good) > 22
     kinds = set()
     for nest in good:
         for block in rolled.rolled(nest.program, nest.loops, wide=4).blocks:
@@ -203,10 +203,10 @@ def test_planted_faults_are_noticed(fault: str, small: None, monkeypatch: pytest
         monkeypatch.setattr(roller, "read", lambda self, r, values: self.use(values))
     else:
         monkeypatch.setattr(roller, "keep", lambda self, r: None)
-    assert any(disagreements(seed) for seed in range(48))
+    assert any(disagreements(seed) for seed in range(36))
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(16))
 def test_random_nests_over_lanes(seed: int, small: None) -> None:
     nest = Nest(seed + 100, depth=2 + seed % 2)
     program, draw = nest.program, random.Random(seed)

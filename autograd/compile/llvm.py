@@ -16,7 +16,9 @@ from ..native.choice import load
 from . import cache, jit, vector_math
 from .blocks import BLOCK
 from .emit import Emitter
+from .loops import looped
 from .program import ARITY, NAMES, Program
+from .repeats import find
 from .straight import SIZE, Text, straight
 
 
@@ -96,7 +98,7 @@ def machine_code(
     work, block_work = _SIZES.unpack_from(found)
     loaded = jit.Loaded(found[_SIZES.size :])
     owners = [loaded]
-    if lanes and not exact:
+    if not exact:
         used = {NAMES[op] for op in np.unique(program.code[:, 0]).tolist()}
         functions = {name: _vector_function(name, jit.width(), cached) for name in vector_math.NAMES if name in used}
         pointers = [functions[name].address("entry") if name in used else 0 for name in vector_math.NAMES]
@@ -138,8 +140,11 @@ ret {kind} %y
 
 
 def _text(program: Program, lanes: bool, exact: bool, shared: Sequence[bool], reduced: Sequence[bool]) -> Text:
-    width = jit.width() if lanes else 1
-    functions = {} if exact or not lanes else {name: _caller(name, width) for name in vector_math.NAMES}
+    loops = program.loops or find(program)
+    width = jit.width() if lanes or loops else 1
+    functions = {} if exact or width == 1 else {name: _caller(name, width) for name in vector_math.NAMES}
+    if loops:
+        return looped(program, loops, width, exact, lanes, shared, reduced, functions)
     return straight(program, width, exact, shared, reduced, functions, SIZE, jit.registers(width))
 
 

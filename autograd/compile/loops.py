@@ -1,10 +1,5 @@
 """LLVM's text of a flat program with its loops: each body once, and where turns are independent, several at once.
 
-The module defines, as machine.py calls it, either of
-
-    i64 @f(ptr inputs, ptr outputs, ptr work)                        one point
-    i64 @g(ptr shared, ptr varying, ptr outputs, ptr sums, ptr work) a block of points, [index][lane] contiguous
-
 The order of additions is kept: a wide loop adds its lanes to a sum one after the other, unless ``exact`` is False.
 """
 
@@ -14,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .emit import Emitter
-from .program import Integers, Loop, Program
+from .program import Loop, Program
 from .rolled import (
     CONSTANTS,
     OUTPUTS,
@@ -35,46 +29,37 @@ from .rolled import (
     Step,
     rolled,
 )
-
-BLOCK = 8  # points that are side by side in the spaces
-
-
-@dataclass(frozen=True)
-class Module:
-    """LLVM's text, the function's name, and how many doubles its work space must have."""
-
-    text: str
-    name: str
-    work: int
+from .straight import BLOCK, Text
 
 
-def module(
+def looped(
     program: Program,
     loops: Sequence[Loop],
-    *,
-    width: int = 4,
+    width: int = 1,
     exact: bool = True,
+    lanes: bool = False,
+    shared: Sequence[bool] = (),
+    reduced: Sequence[bool] = (),
     functions: Mapping[str, str] | None = None,
-) -> Module:
-    """``f``: one point; loops whose turns are independent do ``width`` of them at once, 1 for none."""
-    flat = rolled(program, loops, wide=2 * width if width > 1 else 0)
+) -> Text:
+    """The text of ``program`` rolled up along ``loops``; it does ``width`` turns at once where it can, or points.
+
+    The other arguments are those of ``straight``, but that ``lanes`` asks for ``g``; ``loops`` are such as ``find``
+    gives.  Raises ValueError if they are none of the program's, or it calls rows of Python.
+    """
     scalar, vector = _Emitter(1, exact), _Emitter(width, exact, functions) if width > 1 else None
-    return _written(program, flat, "f", scalar, vector, lanes=False)
-
-
-def lanes(
-    program: Program,
-    loops: Sequence[Loop],
-    varying: Integers,
-    reduced: NDArray[np.bool_],
-    *,
-    width: int = 4,
-    exact: bool = True,
-    functions: Mapping[str, str] | None = None,
-) -> Module:
-    """``g``: a block of 8 points, ``width`` at a time; inputs with the indices ``varying`` have a value for each."""
-    flat = rolled(program, loops, varying=varying, reduced=reduced)
-    return _written(program, flat, "g", _Emitter(width, exact, functions), None, lanes=True)
+    plan = rolled(program, loops, wide=2 * width if width > 1 else 0)
+    body = _function("f", plan, scalar, vector, lanes=False)
+    block_work = 0
+    if lanes:
+        every = np.array(shared or [False] * program.inputs, np.bool_)
+        chosen = np.array(reduced or [False] * len(program.outputs), np.bool_)
+        other = rolled(program, loops, varying=np.flatnonzero(~every).astype(np.int32), reduced=chosen)
+        body += _function("g", other, vector or scalar, None, lanes=True)
+        block_work = BLOCK * other.work
+    numbers = _array("constants", "double", [_Emitter().constant(x) for x in program.constants.tolist()])
+    preambles = [emitter.preamble() for emitter in (scalar, vector) if emitter is not None]
+    return Text("\n".join([*_merged(preambles), numbers, *body]), plan.work, block_work, optimize=True)
 
 
 class _Emitter(Emitter):
@@ -85,35 +70,22 @@ class _Emitter(Emitter):
         return f"%r{self.width}.{self._count}"
 
 
-def _written(
-    program: Program, flat: Rolled, name: str, first: _Emitter, second: _Emitter | None, lanes: bool
-) -> Module:
-    """The module; each block is a function, called in order."""
+def _function(name: str, plan: Rolled, first: _Emitter, second: _Emitter | None, lanes: bool) -> list[str]:
+    """A function that calls one for each block of the plan, in order; with lanes, until all points are done."""
     parameters = ("inputs", "varying", "outputs", "sums", "work") if lanes else ("inputs", "outputs", "work")
     signature = ", ".join(f"ptr noalias %{p}" for p in parameters)
-    widest = second or first
-    body: list[str] = []
-    for n, block in enumerate(flat.blocks):
-        lines = _Function(first, second, lanes).write(block)
-        body += [
-            f"define internal void @block.{n}({signature}) {widest.attributes} {{",
-            "entry:",
-            *lines,
-            "ret void",
-            "}",
-        ]
-    body += [f"define i64 @{name}({signature}) {widest.attributes} {{"]
-    body += [f"call void @block.{n}({signature})" for n in range(len(flat.blocks))]
-    for lane in range(first.width, BLOCK if lanes else 0, first.width):  # the same for the points that follow
-        moved = {p: f"%{p}.{lane}" for p in ("varying", "outputs", "work")}
+    attributes = (second or first).attributes
+    body = [_array(f"{name}.tables", "i32", [str(x) for x in plan.tables.tolist()])]
+    for n, block in enumerate(plan.blocks):
+        lines = _Function(first, second, lanes, f"@{name}.tables").write(block)
+        body += [f"define internal void @{name}.{n}({signature}) {attributes} {{", "entry:", *lines, "ret void", "}"]
+    body += [f"define i64 @{name}({signature}) {attributes} {{"]
+    for lane in range(0, BLOCK if lanes else 1, first.width):
+        moved = {p: f"%{p}.{lane}" for p in ("varying", "outputs", "work")} if lane else {}
         body += [f"{to} = getelementptr double, ptr %{p}, i64 {lane}" for p, to in moved.items()]
         arguments = ", ".join(f"ptr {moved.get(p, f'%{p}')}" for p in parameters)
-        body += [f"call void @block.{n}({arguments})" for n in range(len(flat.blocks))]
-    body += ["ret i64 0", "}"]
-    numbers = [_Emitter().constant(x) for x in program.constants.tolist()]
-    data = [_array("tables", "i32", [str(x) for x in flat.tables.tolist()]), _array("constants", "double", numbers)]
-    preambles = [first.preamble(), second.preamble()] if second else [first.preamble()]
-    return Module("\n".join([*_merged(preambles), *data, *body]), name, flat.work * (BLOCK if lanes else 1))
+        body += [f"call void @{name}.{n}({arguments})" for n in range(len(plan.blocks))]
+    return [*body, "ret i64 0", "}"]
 
 
 def _array(name: str, kind: str, items: Sequence[str]) -> str:
@@ -158,8 +130,8 @@ class _Scope:
 class _Function:
     """Writes a block into the lines of the emitters."""
 
-    def __init__(self, first: _Emitter, second: _Emitter | None, lanes: bool) -> None:
-        self.first, self.second, self.lanes = first, second, lanes
+    def __init__(self, first: _Emitter, second: _Emitter | None, lanes: bool, tables: str) -> None:
+        self.first, self.second, self.lanes, self.tables = first, second, lanes, tables
         self.lines: list[str] = []
         first.lines = self.lines
         if second is not None:
@@ -169,8 +141,9 @@ class _Function:
 
     def write(self, block: Block) -> list[str]:
         scope = _Scope(self.first)
+        names = {TABLES: self.tables, CONSTANTS: "@constants"}
         for space, _ in _strides(block):
-            scope.pointers[space, ()] = f"@{space}" if space in (TABLES, CONSTANTS) else f"%{space}"
+            scope.pointers[space, ()] = names.get(space, f"%{space}")
         self.block(block, scope)
         return self.lines
 
@@ -344,7 +317,7 @@ class _Function:
             good = self.line(f"and i1 {within}, {self.line(f'fcmp ord double {x}, 0.0')}")
             inside = self.line(f"select i1 {good}, i64 {place}, i64 0")
             begin = self.entry(step.choices, scope, lane)
-            spot = self.line(f"getelementptr i32, ptr @tables, i64 {begin}")
+            spot = self.line(f"getelementptr i32, ptr {self.tables}, i64 {begin}")
             there = self.line(f"load i32, ptr {self.line(f'getelementptr i32, ptr {spot}, i64 {inside}')}, align 4")
             at = self.line(f"getelementptr {self.slot(step.space)}, ptr {scope.pointers[step.space, ()]}, i32 {there}")
             if self.lanes and self.slot(step.space) != "double":
@@ -359,7 +332,7 @@ class _Function:
         """The number that ``choices`` says, which is a place in the tables, for a lane."""
         shift = lane * choices.strides[scope.wide] if scope.wide >= 0 else 0
         total = self.line(f"ptrtoint ptr {scope.pointers[TABLES, choices.strides]} to i64")
-        total = self.line(f"sub i64 {total}, ptrtoint (ptr @tables to i64)")
+        total = self.line(f"sub i64 {total}, ptrtoint (ptr {self.tables} to i64)")
         total = self.line(f"sdiv exact i64 {total}, 4")
         total = self.line(f"add i64 {total}, {choices.base + shift}")
         if choices.table >= 0:

@@ -200,7 +200,7 @@ def _candidates(t: NDArray[np.unsignedinteger]) -> list[int]:
     table = mix.integers(1 << 62, size=int(t.max()) + 1, dtype=np.uint64) | np.uint64(1)
     hashes = table[t]
     length = 1
-    sampled = max(1, len(t) // SAMPLES)
+    sampled = max(1, len(t) // SAMPLES).bit_length() - 1  # one piece in 2**sampled
     while length <= 16_384 and 2 * length <= len(t):
         odd = np.uint64(int(mix.integers(1 << 62)) | 1)
         hashes = hashes[: len(hashes) - length] * odd + hashes[length:]
@@ -208,7 +208,7 @@ def _candidates(t: NDArray[np.unsignedinteger]) -> list[int]:
         length *= 2
         if length in (4, 16, 64, 256, 1024, 4096, 16_384):
             # the choice goes by what the piece is, so that equal ones are all in
-            chosen = np.flatnonzero((hashes >> np.uint64(7)) % np.uint64(sampled) == 0) if sampled > 1 else None
+            chosen = np.flatnonzero(hashes >> np.uint64(64 - sampled) == 0) if sampled else None
             h = hashes if chosen is None else hashes[chosen]
             order = np.argsort(h, kind="stable")
             same = h[order[1:]] == h[order[:-1]]

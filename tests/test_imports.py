@@ -71,8 +71,13 @@ LEVELS = [
     ["autograd.__main__"],
     ["nn"],
 ]
-# the methods of Value that copy and pickle are told apart from the class, and import it when they are called
-UPWARDS = {("autograd.value", "autograd.copying")}
+# the methods of Value that copy and pickle are told apart from the class, and import it when they are called; so are
+# those of Program that list and save it
+UPWARDS = {
+    ("autograd.value", "autograd.copying"),
+    ("autograd.compile.program", "autograd.compile.listing"),
+    ("autograd.compile.program", "autograd.compile.saved"),
+}
 
 
 def room(module: str) -> tuple[int, str] | None:

@@ -72,11 +72,12 @@ LEVELS = [
     ["nn"],
 ]
 # the methods of Value that copy and pickle are told apart from the class, and import it when they are called; so are
-# those of Program that list and save it
+# those of Program that list, save and export it
 UPWARDS = {
     ("autograd.value", "autograd.copying"),
     ("autograd.compile.program", "autograd.compile.listing"),
     ("autograd.compile.program", "autograd.compile.saved"),
+    ("autograd.compile.program", "autograd.compile.export"),
 }
 
 

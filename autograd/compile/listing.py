@@ -28,13 +28,14 @@ def _block(program: Program, low: int, high: int, loops: Sequence[Loop], nest: t
     indent = "    " * len(nest)
     for loop in loops:
         yield from (_line(program, i, nest) for i in range(low, loop.start))
-        yield f"{indent}for {_index(len(nest))} in range({loop.count}):"
+        yield f"{indent}for {axis(len(nest))} in range({loop.count}):"
         yield from _block(program, loop.start, loop.start + loop.period, loop.inner, (*nest, loop))
         low = loop.start + loop.period * loop.count
     yield from (_line(program, i, nest) for i in range(low, high))
 
 
-def _index(depth: int) -> str:
+def axis(depth: int) -> str:
+    """The name of a loop's turns, by the number of loops around it."""
     return INDEX[depth] if depth < len(INDEX) else f"i{depth}"
 
 
@@ -75,8 +76,8 @@ def _operand(program: Program, numbers: NDArray[Any], nest: tuple[Loop, ...]) ->
         if base < 0:
             return repr(float(program.constants[-1 - base]))
         steps = [
-            f"{'+' if stride > 0 else '-'}{abs(stride) if abs(stride) > 1 else ''}{_index(axis)}"
-            for axis, stride in enumerate(strides)
+            f"{'+' if stride > 0 else '-'}{abs(stride) if abs(stride) > 1 else ''}{axis(depth)}"
+            for depth, stride in enumerate(strides)
             if stride
         ]
         return f"v{base}{''.join(steps)}"
@@ -92,8 +93,8 @@ def _operand(program: Program, numbers: NDArray[Any], nest: tuple[Loop, ...]) ->
                 base
                 - step
                 + sum(
-                    (np.arange(loop.count) * stride).reshape(-1, *[1] * (len(nest) - 1 - axis))
-                    for axis, (loop, stride) in enumerate(zip(nest, (*strides[:-1], step), strict=True))
+                    (np.arange(loop.count) * stride).reshape(-1, *[1] * (len(nest) - 1 - depth))
+                    for depth, (loop, stride) in enumerate(zip(nest, (*strides[:-1], step), strict=True))
                 )
             )
             rest = moving(np.asarray(shifted)) if base - step >= 0 else None

@@ -106,6 +106,28 @@ class Program:
 
         return load(path)
 
+    def to_c(self, name: str = "f", inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None) -> str:
+        """The text of a file in C with the program as a function; see ``export.to_c``."""
+        from .export import to_c
+
+        return to_c(self, name, inputs, outputs)
+
+    def to_javascript(
+        self, name: str = "f", inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None
+    ) -> str:
+        """The text of an ES module with the program as a function; see ``export.to_javascript``."""
+        from .export import to_javascript
+
+        return to_javascript(self, name, inputs, outputs)
+
+    def to_python(
+        self, name: str = "f", inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None
+    ) -> str:
+        """The text of a module of Python with the program as a function; see ``export.to_python``."""
+        from .export import to_python
+
+        return to_python(self, name, inputs, outputs)
+
     def operands(self, i: int) -> list[int]:
         """The operands of instruction ``i`` that are values or constants, those of its list among them."""
         op, *rest = map(int, self.code[i])

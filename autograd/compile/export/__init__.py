@@ -1,0 +1,5 @@
+"""Flat programs as files in other languages, and as functions of JAX."""
+
+from .c import to_c as to_c
+from .javascript import to_javascript as to_javascript
+from .python import to_python as to_python

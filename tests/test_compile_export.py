@@ -18,9 +18,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import autograd
+import autograd.math as gm
 from autograd.compile.export import to_c, to_javascript, to_python
 from autograd.compile.export.plan import MOST
 from autograd.compile.program import ARITY, CODES, Loop, Program
+from autograd.structures import flatten
 from tests.flat import assembled, evaluate, repeating, straight
 
 GCC, NODE = shutil.which("gcc"), shutil.which("node")
@@ -492,3 +495,50 @@ def test_programs_have_the_exporters_as_methods() -> None:
     assert program.to_c(**names) == to_c(program, **names)
     assert program.to_javascript(**names) == to_javascript(program, **names)
     assert program.to_python(**names) == to_python(program, **names)
+
+
+# ---- compiled functions ----------------------------------------------------------------------------------------------
+
+
+def price(spot: Any, strike: Any, rate: Any, volatility: Any, time: Any) -> Any:
+    """Black and Scholes' price of a call."""
+    spread = volatility * gm.sqrt(time)
+    d = (gm.log(spot / strike) + (rate + volatility**2 / 2) * time) / spread
+    below = [gm.erfc(-z / math.sqrt(2)) / 2 for z in (d, d - spread)]
+    return spot * below[0] - strike * gm.exp(-rate * time) * below[1]
+
+
+def network(weights: Any, points: Any) -> Any:
+    """The squared error of a small network at some points."""
+    total = 0.0
+    for x, y, wanted in points:
+        hidden = [gm.tanh(gm.dot(row[:2], [x, y]) + row[2]) for row in weights[:-1]]
+        total = total + (gm.relu(gm.dot(weights[-1], hidden)) - wanted) ** 2
+    return total
+
+
+def flat(tree: Any) -> list[float]:
+    return flatten(tree, "it")[0]
+
+
+@every_language
+def test_compiled_functions(to: Any, run: Any, tmp_path: Path) -> None:
+    draw = random.Random(3)
+    weights = [[draw.uniform(-1, 1) for _ in range(3)] for _ in range(3)] + [[0.7, 0.2, 0.4]]
+    points = [tuple(draw.uniform(-1, 1) for _ in range(3)) for _ in range(40)]
+    jobs, expected = [], []
+    for function, args in [(network, (weights, points)), (price, (100.0, 95.0, 0.03, 0.2, 0.7))]:
+        if function is price and to is to_javascript:
+            continue  # there is no erfc
+        wanted = (0, 1, 3) if function is price else 0
+        eager = autograd.value_and_grad(function, wanted)
+        fast = autograd.compile(eager)
+        fast(*args)
+        program = fast.program
+        jobs.append((to(program), [flat(args)]))
+        recorded = fast._last
+        value = flat(eager(*args))
+        expected.append((value, recorded.places))
+    for (value, places), (found,) in zip(expected, run(jobs, tmp_path), strict=True):
+        for a, place in zip(value, places, strict=True):
+            assert same(found[place], a) or (to is to_javascript and math.isclose(found[place], a, rel_tol=1e-13))

@@ -2,4 +2,5 @@
 
 from .c import to_c as to_c
 from .javascript import to_javascript as to_javascript
+from .jax import to_jax as to_jax
 from .python import to_python as to_python

@@ -71,8 +71,14 @@ LEVELS = [
     ["autograd.__main__"],
     ["nn"],
 ]
-# the methods of Value that copy and pickle are told apart from the class, and import it when they are called
-UPWARDS = {("autograd.value", "autograd.copying")}
+# the methods of Value that copy and pickle are told apart from the class, and import it when they are called; so are
+# those of Program that list, save and export it
+UPWARDS = {
+    ("autograd.value", "autograd.copying"),
+    ("autograd.compile.program", "autograd.compile.listing"),
+    ("autograd.compile.program", "autograd.compile.saved"),
+    ("autograd.compile.program", "autograd.compile.export"),
+}
 
 
 def room(module: str) -> tuple[int, str] | None:

@@ -7,6 +7,7 @@ and operands come before what uses them, so that the order of the instructions i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,6 +75,58 @@ class Program:
 
     def __len__(self) -> int:
         return len(self.code)
+
+    def __repr__(self) -> str:
+        return f"<Program: {self.inputs} inputs, {len(self)} instructions, {len(self.outputs)} outputs>"
+
+    def __str__(self) -> str:
+        """An operation a line, with the source line that it comes from; of a loop, one turn.
+
+        ``v7+3i`` is the value 7 + 3 * i, and ``v2|v7+3i`` is value 2 in the first turn of ``i``; ``v2...`` moves in
+        another way.
+        """
+        from .listing import listing
+
+        return listing(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the program to a file, as JSON, whole or not at all; every float in it is kept to the bit."""
+        from .saved import save
+
+        save(self, path)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Program:
+        """The program that ``save`` wrote.
+
+        Raises ValueError, with the path and what is wrong, for a file that is damaged or no right program: operations,
+        operands, lists, rows (the user's own must be defined) and loops are all looked through, and nothing is run.
+        """
+        from .saved import load
+
+        return load(path)
+
+    def to_c(self, name: str = "f", inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None) -> str:
+        """The text of a file in C with the program as a function; see ``export.to_c``."""
+        from .export import to_c
+
+        return to_c(self, name, inputs, outputs)
+
+    def to_javascript(
+        self, name: str = "f", inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None
+    ) -> str:
+        """The text of an ES module with the program as a function; see ``export.to_javascript``."""
+        from .export import to_javascript
+
+        return to_javascript(self, name, inputs, outputs)
+
+    def to_python(
+        self, name: str = "f", inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None
+    ) -> str:
+        """The text of a module of Python with the program as a function; see ``export.to_python``."""
+        from .export import to_python
+
+        return to_python(self, name, inputs, outputs)
 
     def operands(self, i: int) -> list[int]:
         """The operands of instruction ``i`` that are values or constants, those of its list among them."""

@@ -23,7 +23,35 @@ def compile(  # as JAX and PyTorch call it
     check: bool = True,
     on_branch: str = "retrace",
 ) -> Any:
-    """The function, recorded on its first call and then run as a program of floats; also a decorator."""
+    """The function, recorded when it is first called and run as a program of floats from then on; also a decorator.
+
+    Results are those of the function to the bit, in the same structures, and so are errors.  ``value_and_grad``,
+    ``grad``, ``jacobian`` and ``hessian`` of a function are compiled with their derivatives, and a function may use
+    ``jvp``, ``hvp`` and the others inside.  Arguments are numbers and structures of numbers; what is none (a string)
+    must be hashable, and is recorded with the program.  With Values among the arguments the function itself is called.
+
+    A program is recorded for each structure of the arguments and each way through the function's branches: where
+    Python decides by a number (``if``, ``while``, ``max``, ``.data``), the decision is remembered, and looked at again
+    in each run.  If it comes out otherwise, ``on_branch="retrace"`` records that way too (after 64 the eager engine
+    takes the others, with a warning) and ``"raise"`` raises BranchError with the line and both numbers.  ``where`` and
+    ``take`` of ``autograd.math`` choose within one program.
+
+    ``tier`` is "interpreter", "llvm" (at once; it needs llvmlite), or "auto": interpreted until machine code pays.
+    ``exact=False`` lets machine code add sums in another order and take vector functions within 2 ulp.
+    ``check=False`` gives infinities and nan where the function would raise, or compute on with them.
+
+    What the function reads besides its arguments (globals, random numbers, a file) is read when it is recorded, and
+    what no result depends on is not computed again.  Raises TypeError for a function that computes with Values from
+    outside, calls ``backward``, or sets ``data``.
+
+    >>> import autograd
+    >>> from autograd import math
+    >>> fast = autograd.compile(autograd.value_and_grad(lambda x, y: math.sin(x) * y))
+    >>> fast(0.0, 2.0)
+    (0.0, 2.0)
+    >>> print(fast.lanes([0.0, 0.0], [2.0, 3.0])[1])
+    [2. 3.]
+    """
     if function is None:
         return lambda f: Compiled(f, tier, exact, check, on_branch)
     return Compiled(function, tier, exact, check, on_branch)

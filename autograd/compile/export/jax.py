@@ -141,7 +141,7 @@ def _of_program(program: Program) -> Callable[[Array], Array]:
         x = operands.astype(np.int64)
         return np.where(x < 0, inputs - 1 - x, np.where(x < inputs, x, x + shift))
 
-    top = Block(inputs + shift, *listed(program, number), list(program.loops))
+    top = Block(inputs + shift, *listed(program, number), list(plan.loops))
     top.live = np.zeros(len(program), bool)
     top.live[sorted(plan.live)] = True
     known = rows()

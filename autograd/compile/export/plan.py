@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..listing import axis
 from ..nests import affine, offsets
 from ..program import ARITY, NAMES, Loop, Program
+from ..repeats import find
 from ..saved import check
 
 MOST = 400  # statements in a function: compilers take more than linear time, and V8 leaves long functions slow
@@ -133,11 +134,12 @@ class Plan:
     def __init__(self, program: Program) -> None:
         check(program)
         self.program = program
+        self.loops = tuple(program.loops) or find(program)
         self.inputs = program.inputs
         self.constants: list[float] = program.constants.tolist()
         self.code: list[list[int]] = program.code.tolist()
         self.leaf = np.arange(len(program))  # the instruction whose statement stands for an instruction
-        self._find_leaves(program.loops)
+        self._find_leaves(self.loops)
         self.live = _live(program, self.code, self.leaf)
         self.known = _known(program, self.code)
         self.statements: dict[int, Statement] = {}
@@ -150,7 +152,7 @@ class Plan:
         self._parts = 0
         self.repeats: dict[Loop, Repeat] = {}
 
-        self.block = self._items(0, len(program), program.loops, ())
+        self.block = self._items(0, len(program), self.loops, ())
         self._cut(self.block, (), 0)
         for at in sorted(self.statements):
             self._look(self.statements[at])

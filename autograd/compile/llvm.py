@@ -17,9 +17,11 @@ from . import cache, jit, vector_math
 from .blocks import BLOCK
 from .emit import Emitter
 from .loops import looped
-from .program import ARITY, NAMES, Program
+from .program import ARITY, CODES, NAMES, Program
 from .repeats import find
 from .straight import SIZE, Text, straight
+
+UNROLLED = 10_000  # instructions in a program with skips to which it is compiled as straight code
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,7 @@ def machine_code(
     work, block_work = _SIZES.unpack_from(found)
     loaded = jit.Loaded(found[_SIZES.size :])
     owners = [loaded]
-    if not exact:
+    if not exact and loaded.engine.get_global_value_address("vectors"):
         used = {NAMES[op] for op in np.unique(program.code[:, 0]).tolist()}
         functions = {name: _vector_function(name, jit.width(), cached) for name in vector_math.NAMES if name in used}
         pointers = [functions[name].address("entry") if name in used else 0 for name in vector_math.NAMES]
@@ -140,7 +142,9 @@ ret {kind} %y
 
 
 def _text(program: Program, lanes: bool, exact: bool, shared: Sequence[bool], reduced: Sequence[bool]) -> Text:
-    loops = program.loops or find(program)
+    # loops run through what straight code skips, which is right all the same, but may flag a run for nothing
+    skips = bool(np.isin(program.code[:, 0], [CODES[name] for name in ("skip_lt", "skip_le", "skip_eq")]).any())
+    loops = () if skips and len(program) <= UNROLLED else program.loops or find(program)
     width = jit.width() if lanes or loops else 1
     functions = {} if exact or width == 1 else {name: _caller(name, width) for name in vector_math.NAMES}
     if loops:

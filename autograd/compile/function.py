@@ -471,19 +471,21 @@ def record(function: Callable[..., Any], taken: Arguments, tier: str, exact: boo
         _builder(tree.spec, order_of_results, tree),
         users, {},
     )  # fmt: skip
-    _verify(recorded, taken.numbers, numbers if transform is None or transform.kind == "value_and_grad" else [])
+    compared = numbers if transform is None or transform.kind == "value_and_grad" else []
+    _verify(recorded, taken.numbers, compared, exact)
     return recorded
 
 
-def _verify(recorded: Recorded, inputs: Sequence[float], numbers: Sequence[Any]) -> None:
+def _verify(recorded: Recorded, inputs: Sequence[float], numbers: Sequence[Any], exact: bool) -> None:
     """Run the program where it was recorded: it must give what was computed there."""
     outputs = recorded.executor.run(inputs)
     if recorded.executor.flagged:
         return
     for k, number in enumerate(numbers):
         expected = data_of(number) if isinstance(number, Value) else float(number)
-        assert outputs[k] == expected or not math.isfinite(expected), f"replay gives {outputs[k]!r} for {number!r}"
-    assert _failed(recorded, outputs) < 0, "replay takes another branch than the recording"
+        equal = outputs[k] == expected if exact else math.isclose(outputs[k], expected, rel_tol=1e-6, abs_tol=1e-9)
+        assert equal or not math.isfinite(expected), f"replay gives {outputs[k]!r} for {number!r}"
+    assert not exact or _failed(recorded, outputs) < 0, "replay takes another branch than the recording"
 
 
 class _Given(NamedTuple):

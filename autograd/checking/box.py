@@ -66,11 +66,11 @@ class BlackBox:
             numpy = sys.modules.get("numpy")
             found.extend(x.ravel().tolist() if numpy is not None and isinstance(x, numpy.ndarray) else [x])
 
-        self.calls += 1
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # NumPy warns that it drops an imaginary part
                 mapped(self.f(*self.arguments(numbers)), take)
+            self.calls += 1
         except Exception:  # whatever f does on numbers that it was not written for
             return None
         return found if len(found) == len(self.ys) else None

@@ -18,12 +18,18 @@ from .differences import EPSILON, RESOLUTION, Line, Slope, numeric_slope
 from .examine import SAFETY, judge
 from .report import GradientRow
 from .rounding import SPACING, natural_length, noise_along
-from .taylor import remainder
+from .taylor import Remainder, remainder
 
 EXACT = (
     1e-12  # the relative error of a complex step where nothing cancels, and of mpmath's slopes and a claim's rounding
 )
+NEAR = 2.0**-35  # where noise is looked for, in parts of the distance over which f changes
+MEANT = 5e-8  # a relative fault that no claim is accused of: a black box may be an approximation to what is meant
+AGREED = 1e-9  # relative: a claim that is so near to a complex step was not so by chance
 TINY = 1e-60  # its step, relative to x or 1
+FIRST_LOOK = 55  # evaluations along a line; with those at the point itself and on complex numbers it makes 60
+SECOND_LOOK = 60  # before a claim is accused
+GUESSES = (0.0173, 1.1e-5, 0.7e-8, 0.9e-11)  # steps, relative to x
 CIRCLE = (1j, -1j, 1.0, -1.0)  # where f is seen to be analytic
 
 
@@ -33,20 +39,23 @@ class Claimed:
     def __init__(self, box: BlackBox, claim: Claim, matrix: Matrix | None = None) -> None:
         self.box, self.claim = box, claim
         self.xs, self.ys = box.xs, box.ys
-        runs = [self.ys, box.flat(self.xs)]
-        self.random = runs[0] != runs[1]
-        if self.random:
-            runs += [box.flat(self.xs) for _ in range(8)]
-        self.spread = [max(ys) - min(ys) for ys in zip(*runs, strict=True)]
+        self.first = self.on_complex(0, self.xs[0]) if box.takes_complex() else None
+        self.complex = self.first is not None
+        if self.first is not None and all(map(same, self.first, self.ys)):
+            self.spread = [0.0] * len(self.ys)  # called twice, it says the same
+        else:
+            runs = [self.ys, box.flat(self.xs)]
+            if runs[0] != runs[1]:
+                runs += [box.flat(self.xs) for _ in range(8)]
+            self.spread = [max(ys) - min(ys) for ys in zip(*runs, strict=True)]
         self.matrix = claim(self.xs) if matrix is None else matrix
-        self.complex = box.takes_complex()
         self.oracle: Callable[[int], list[float]] | None = None  # a better one that was asked for
         coarsest = min((form.bits for form in [*box.formats, *box.result.formats]), default=53)
         self.resolution = max(RESOLUTION, min(0.2, 4 * 2.0 ** (-coarsest / 2)))  # what an "ok" takes
 
     def floor(self, o: int) -> float:
         """The noise that there is at least in an output."""
-        rounding = abs(self.ys[o]) * 2.0 ** (1 - self.box.result.formats[o].bits)
+        rounding: float = abs(self.ys[o]) * 2.0 ** (1 - self.box.result.formats[o].bits)
         return self.spread[o] + max(rounding, SPACING)
 
     def rows(self) -> list[GradientRow]:
@@ -76,9 +85,12 @@ class Claimed:
     def column(self, line: Line, i: int, again: bool = True) -> list[GradientRow]:
         """The rows of all outputs by the argument that moves along the line."""
         claims = [row[i] for row in self.matrix]
+        line.allowed = FIRST_LOOK
+        guides = [self.guide(line, o, claim) for o, claim in enumerate(claims)]
         rows = []
-        for o, (claim, noise) in enumerate(zip(claims, self.noise(line, claims), strict=True)):
-            rows.append(self.row(line, o, claim, noise, partial(self.noise_of_claim, o, i, claim), again))
+        for o, (claim, noise) in enumerate(zip(claims, self.noise(line, guides), strict=True)):
+            rounding = partial(self.noise_of_claim, o, i, claim)
+            rows.append(self.row(line, o, claim, noise, guides[o], rounding, again))
         if self.oracle is not None:
             for row, slope in zip(rows, self.oracle(i), strict=True):
                 adopt(row, slope, EXACT * abs(slope), self.rounding(row), "mpmath")
@@ -88,12 +100,22 @@ class Claimed:
             resolve(row)
         return rows
 
-    def noise(self, line: Line, claims: Sequence[float]) -> list[float]:
+    def guide(self, line: Line, o: int, claim: float) -> float:
+        """About the slope: what is claimed or, if that is 0 or none, the steepest of a few quotients."""
+        if claim and math.isfinite(claim):
+            return claim
+        steepest = 0.0
+        for part in GUESSES if line.x else ():
+            step = line.actual(part * abs(line.x))
+            got = line.at(step) if step else None
+            if got is not None and math.isfinite(got[o]) and abs(got[o] - self.ys[o]) > 1e3 * self.floor(o):
+                steepest = max(steepest, abs(got[o] - self.ys[o]) / step)
+        return steepest
+
+    def noise(self, line: Line, guides: Sequence[float]) -> list[float]:
         """The noise of each output along a line: estimated, from samples that the outputs share."""
         lengths = [
-            natural_length(line.x, y, claim)
-            for y, claim in zip(self.ys, claims, strict=True)
-            if math.isfinite(y) and math.isfinite(claim)
+            natural_length(line.x, y, guide) for y, guide in zip(self.ys, guides, strict=True) if math.isfinite(y)
         ]
         found = []
         for o, y in enumerate(self.ys):
@@ -102,44 +124,58 @@ class Claimed:
                 got = line.at(t - line.x)
                 return None if got is None or not math.isfinite(got[o] - y) else got[o]
 
-            reach = 2.0**-40 * min(lengths, default=1.0)
+            reach = NEAR * min(lengths, default=1.0)
             noise = noise_along(along, line.x, y, reach, format=line.format) if math.isfinite(y) else 0.0
             found.append(max(noise, self.floor(o)))
         return found
 
     def row(
-        self, line: Line, o: int, claim: float, noise: float, noise_of_claim: Callable[[], float], again: bool
+        self,
+        line: Line,
+        o: int,
+        claim: float,
+        noise: float,
+        guide: float,
+        rounding_of_claim: Callable[[], float],
+        again: bool,
     ) -> GradientRow:
         """The verdict on one claim by differences along a line, and the rate of its Taylor remainder.
 
-        ``again`` looks twice before it accuses.
+        ``again`` looks twice before it accuses, unless the second witness has no doubt.
         """
         row = GradientRow(1, "", (), claim, claim, math.nan, math.inf, math.inf, "not finite")
         if not math.isfinite(self.ys[o]):
             row.note = f"the function is {self.ys[o]}"
             return row
-        guide = claim if math.isfinite(claim) else 0.0
         slope = numeric_slope(line, o, noise, guide, opaque=True)
         if not math.isfinite(claim):
             row.note, row.numeric, row.error = "the claim is not finite", slope.value, slope.error
             return row
-        rounding = EPSILON * abs(claim)
+        rounding = self.rounding(row)
         judge(row, claim, claim, slope, rounding, self.resolution)
         if row.verdict == "wrong" and abs(claim - slope.value) < 1e-2 * abs(claim):
-            rounding += noise_of_claim()
+            rounding += rounding_of_claim()
             judge(row, claim, claim, slope, rounding, self.resolution)
-        if row.verdict == "wrong" and slope.kind != "kink" and again:
+        if (
+            row.verdict == "wrong"
+            and slope.kind != "kink"
+            and again
+            and not self.remainder(row, line, o, noise).is_sure
+        ):
+            line.allowed = len(line.taken) + SECOND_LOOK
             slope = numeric_slope(line, o, noise, guide, opaque=True, again=True)
             judge(row, claim, claim, slope, rounding, self.resolution)
         if row.verdict == "still":
             row.verdict, row.note = "ok", "the function does not move"
-        self.hear(row, line, o, noise)
+        self.hear(row, self.remainder(row, line, o, noise))
         return row
 
-    def hear(self, row: GradientRow, line: Line, o: int, noise: float) -> None:
-        """The second witness, and what to say if it contradicts the first."""
+    def remainder(self, row: GradientRow, line: Line, o: int, noise: float) -> Remainder:
         taken = [(t - line.x, got[o] - self.ys[o]) for t, got in line.taken.items() if got is not None]
-        found = remainder(taken, row.claimed, noise)
+        return remainder(taken, row.claimed, noise)
+
+    def hear(self, row: GradientRow, found: Remainder) -> None:
+        """The second witness, and what to say if it contradicts the first."""
         row.rate = found.rate
         gap = abs(row.claimed - row.numeric)
         if row.verdict == "wrong" and not row.note and found.speaks_for and found.bound < gap / 2:
@@ -158,17 +194,18 @@ class Claimed:
         common but the truth.  Against a claim it counts only if f is seen to be analytic, and after its own rounding
         and the claim's have been looked at.
         """
-        slopes = self.complex_slopes(i, line.x)
-        if slopes is None:
+        values = self.first if i == 0 else self.on_complex(i, line.x)
+        if values is None:
             self.complex = False
             return
+        slopes = [value.imag / step_of(line.x) for value in values]
         circle: list[list[complex]] = []
         for o, (row, slope) in enumerate(zip(rows, slopes, strict=True)):
             error = EXACT * abs(slope)
             if not slope or row.verdict in ("kink", "jump", "not finite", "one-sided") or row.left is not None:
                 continue
             fits = not row.error < math.inf or abs(slope - row.numeric) <= SAFETY * row.error + 1e-9 * abs(slope)
-            if abs(slope - row.claimed) <= SAFETY * error:
+            if abs(slope - row.claimed) <= AGREED * abs(slope):
                 if fits or self.analytic(i, o, circle):
                     adopt(row, slope, error, self.rounding(row), "complex step")
             elif fits and row.error > error and self.analytic(i, o, circle):
@@ -177,16 +214,14 @@ class Claimed:
                 if not row.error < error:
                     adopt(row, slope, error, rounding, "complex step")
 
-    def complex_slopes(self, i: int, x: float) -> list[float] | None:
-        h = TINY * (abs(x) if abs(x) > TINY else 1.0)
-        values = self.box.on_complex([*self.xs[:i], complex(x, h), *self.xs[i + 1 :]])
-        if values is None or not all(math.isfinite(value.imag) for value in values):
-            return None
-        return [value.imag / h for value in values]
+    def on_complex(self, i: int, x: float) -> list[complex] | None:
+        """f at x + ih in the place of argument i."""
+        values = self.box.on_complex([*self.xs[:i], complex(x, step_of(x)), *self.xs[i + 1 :]])
+        return values if values is not None and all(math.isfinite(value.imag) for value in values) else None
 
     def complex_slope(self, i: int, o: int, x: float) -> float | None:
-        slopes = self.complex_slopes(i, x)
-        return None if slopes is None else slopes[o]
+        values = self.on_complex(i, x)
+        return None if values is None else values[o].imag / step_of(x)
 
     def analytic(self, i: int, o: int, circle: list[list[complex]]) -> bool:
         """Whether the integral of f around a small circle is 0, up to rounding: as that of an analytic function is (G.
@@ -205,7 +240,8 @@ class Claimed:
     # ---- rounding in the claim
 
     def rounding(self, row: GradientRow) -> float:
-        return EPSILON * abs(row.claimed)
+        """How far a right claim may be off, without a look at its own rounding."""
+        return MEANT / SAFETY * abs(row.claimed)
 
     def noise_of_claim(self, o: int, i: int, claim: float) -> float:
         """The rounding in what is claimed, from its values at neighbouring points."""
@@ -225,6 +261,15 @@ class Claimed:
             return None if value is None or not math.isfinite(value - y) else value
 
         return noise_along(along, x, y, 2.0**-40 * max(min(1.0, abs(x)), SPACING), format=form)
+
+
+def step_of(x: float) -> float:
+    """The complex step at x."""
+    return TINY * (abs(x) if abs(x) > TINY else 1.0)
+
+
+def same(value: complex, y: float) -> bool:
+    return abs(value.real - y) <= 8 * EPSILON * abs(y)
 
 
 def adopt(row: GradientRow, slope: float, error: float, rounding: float, oracle: str) -> None:

@@ -64,6 +64,10 @@ class Line:
         self.unit = max(1.0, abs(self.x))
         self.spacing = format.spacing(self.x) if self.x else max(SMALLEST, format.least)
         self.taken: dict[float, list[float] | None] = {}
+        self.allowed = math.inf  # evaluations, at most, as far as that can be kept
+
+    def has_room_for(self, count: int) -> bool:
+        return len(self.taken) + count <= self.allowed
 
     def moved(self, t: float) -> list[float]:
         """All inputs, with the one that moves at t."""
@@ -135,7 +139,9 @@ class Differences:
         length = abs(self.y) / self.guide if self.y and self.guide else math.inf
         self.start = self.on_grid(min(max(length, 2.0**-44 * x), line.unit) * self.first / line.unit)
         natural = natural_length(x, self.y, self.guide) if opaque else x
-        bottom = max(2.0**-46 * natural, 8 * spacing, noise / self.guide / 0.03 if self.guide else 0.0)
+        bottom = max(
+            2.0 ** (-42 if opaque else -46) * natural, 8 * spacing, noise / self.guide / 0.03 if self.guide else 0.0
+        )
         decades = math.log(self.start / 3, 24.0) - math.log(min(bottom, self.start / 3), 24.0)
         ratio = 24.0 ** max(1, math.ceil(decades / SCOUTS - 1e-9))
         self.steps = [self.start / 3]
@@ -191,7 +197,7 @@ class Differences:
         unheld: list[Window] = []
         reach, low, high = self.start, 0.0, math.inf  # at low, rounding is all the error; at high, structure is
         for _ in range(5):
-            if len(self.line.taken) - self.before > EVALUATIONS - 10:
+            if len(self.line.taken) - self.before > EVALUATIONS - 10 or not self.line.has_room_for(10):
                 break
             now = self.window(reach, sides, self.noise)
             if now is None:  # outside the domain
@@ -276,7 +282,7 @@ class Differences:
         moved = [(abs(t - self.line.x), got[self.o]) for t, got in self.line.taken.items() if got is not None]
         rises = [(h, abs(y - self.y)) for h, y in moved if y != self.y and h > width]
         far = width
-        while not rises and far < 1e3 * self.line.unit:
+        while not rises and far < 1e3 * self.line.unit and self.line.has_room_for(2):
             far *= 31.0
             found = [self.sample(-far), self.sample(far)]
             rises = [(far, abs(sample.rise)) for sample in found if sample is not None and sample.rise]
@@ -394,7 +400,8 @@ class Differences:
         stair that rounding in a black box has made, which breaks off before."""
         bent = set[int]()
         for _ in range(16):
-            if reach >= WIDEST * self.line.unit or len(bent) == len(self.sides):
+            done = reach >= WIDEST * self.line.unit or len(bent) == len(self.sides)
+            if done or not self.line.has_room_for(18):
                 break
             reach *= 2.5
             ends = {side: self.window(reach, [side], self.noise) for side in self.sides}

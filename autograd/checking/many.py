@@ -79,7 +79,7 @@ class Sought:
         rows = []
         for o, noise in enumerate(self.claimed.noise(line, slopes)):
             rounding = EPSILON * float(abs(self.matrix[o] * d).sum())
-            row = self.claimed.row(line, o, slopes[o], noise, partial(float, rounding), again=False)
+            row = self.claimed.row(line, o, slopes[o], noise, slopes[o], partial(float, rounding), again=False)
             resolve(row)
             rows.append(row)
             self.tolerance[o] = max(self.tolerance[o], row.tolerance)

@@ -15,18 +15,26 @@ EPSILON = 2.0**-52
 CLEAR = 20.0  # times the noise: what remainders must be to count
 SPAN = 30.0  # the rate is that over steps up to so many times the smallest that counts
 ENOUGH = 4  # remainders
+SAME = 0.05  # the logarithm of a ratio
 
 
 class Remainder(NamedTuple):
-    """The ``rate``, the power of h as which the remainder falls (None: noise is all there is of it), and the ``bound``:
-    how far the claim can be from the slope by the least of the remainders, over its step."""
+    """The ``rate``, the power of h as which the remainder falls (None: noise is all there is of it); the ``bound``: how
+    far the claim can be from the slope by the least of the remainders, over its step; and the ``span`` of steps, the
+    largest over the smallest, along which the remainder is a multiple of the step."""
 
     rate: float | None
     bound: float
+    span: float = 1.0
 
     @property
     def speaks_for(self) -> bool:
         return self.rate is None or self.rate > 1.5
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the claim is off by one and the same amount for all steps of three decades and more."""
+        return self.span > 1e3
 
     @property
     def speaks_against(self) -> bool:
@@ -54,4 +62,15 @@ def remainder(samples: Iterable[tuple[float, float]], slope: float, noise: float
     width = sum((u - middle_u) ** 2 for u, _ in near)
     if not width:
         return Remainder(None, bound)
-    return Remainder(sum((u - middle_u) * (v - middle_v) for u, v in near) / width, bound)
+    return Remainder(sum((u - middle_u) * (v - middle_v) for u, v in near) / width, bound, span_of(found))
+
+
+def span_of(found: list[tuple[float, float]]) -> float:
+    """Of pairs of logarithms: how far from the smallest step on the remainder over the step stays the same."""
+    low, high, last = math.inf, -math.inf, found[0][0]
+    for step, left in found:
+        low, high = min(low, left - step), max(high, left - step)
+        if high - low > SAME:
+            break
+        last = step
+    return math.exp(last - found[0][0])

@@ -14,7 +14,7 @@ from functools import partial
 
 from .box import BlackBox, attempted
 from .claims import Claim, Matrix
-from .differences import EPSILON, RESOLUTION, Line, Slope, numeric_slope
+from .differences import EPSILON, RESOLUTION, WIDEST, Line, Slope, numeric_slope
 from .examine import SAFETY, judge
 from .report import GradientRow
 from .rounding import SPACING, natural_length, noise_along
@@ -28,7 +28,6 @@ MEANT = 5e-8  # a relative fault that no claim is accused of: a black box may be
 AGREED = 1e-9  # relative: a claim that is so near to a complex step was not so by chance
 TINY = 1e-60  # its step, relative to x or 1
 FIRST_LOOK = 55  # evaluations along a line; with those at the point itself and on complex numbers it makes 60
-SECOND_LOOK = 60  # before a claim is accused
 GUESSES = (0.0173, 1.1e-5, 0.7e-8, 0.9e-11)  # steps, relative to x
 CIRCLE = (1j, -1j, 1.0, -1.0)  # where f is seen to be analytic
 
@@ -85,10 +84,10 @@ class Claimed:
     def column(self, line: Line, i: int, again: bool = True) -> list[GradientRow]:
         """The rows of all outputs by the argument that moves along the line."""
         claims = [row[i] for row in self.matrix]
-        line.allowed = FIRST_LOOK
         guides = [self.guide(line, o, claim) for o, claim in enumerate(claims)]
         rows = []
         for o, (claim, noise) in enumerate(zip(claims, self.noise(line, guides), strict=True)):
+            line.allowed = max(FIRST_LOOK, len(line.taken) + 40) if o else FIRST_LOOK
             rounding = partial(self.noise_of_claim, o, i, claim)
             rows.append(self.row(line, o, claim, noise, guides[o], rounding, again))
         if self.oracle is not None:
@@ -156,13 +155,13 @@ class Claimed:
         if row.verdict == "wrong" and abs(claim - slope.value) < 1e-2 * abs(claim):
             rounding += rounding_of_claim()
             judge(row, claim, claim, slope, rounding, self.resolution)
-        if (
-            row.verdict == "wrong"
-            and slope.kind != "kink"
-            and again
-            and not self.remainder(row, line, o, noise).is_sure
-        ):
-            line.allowed = len(line.taken) + SECOND_LOOK
+        if row.verdict == "inconclusive" and self.remainder(row, line, o, noise).speaks_against:
+            line.allowed += FIRST_LOOK
+            slope = numeric_slope(line, o, noise, guide, opaque=True)
+            judge(row, claim, claim, slope, rounding, self.resolution)
+        doubted = row.verdict == "wrong" and slope.kind != "kink" and again
+        if doubted and not self.remainder(row, line, o, noise).is_sure(WIDEST * line.unit):
+            line.allowed = math.inf
             slope = numeric_slope(line, o, noise, guide, opaque=True, again=True)
             judge(row, claim, claim, slope, rounding, self.resolution)
         if row.verdict == "still":

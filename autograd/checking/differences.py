@@ -400,8 +400,7 @@ class Differences:
         stair that rounding in a black box has made, which breaks off before."""
         bent = set[int]()
         for _ in range(16):
-            done = reach >= WIDEST * self.line.unit or len(bent) == len(self.sides)
-            if done or not self.line.has_room_for(18):
+            if reach >= WIDEST * self.line.unit or len(bent) == len(self.sides):
                 break
             reach *= 2.5
             ends = {side: self.window(reach, [side], self.noise) for side in self.sides}

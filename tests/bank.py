@@ -28,7 +28,6 @@ class Case:
     x: float
     slope: float
     visible: bool
-    floor: float = 0.0  # rounding over the rise within the smooth length: the part of the slope that it hides
 
 
 def on(m: Any) -> dict[str, tuple[Callable[[Any], Any], tuple[float, ...]]]:
@@ -156,7 +155,7 @@ def cases() -> tuple[Case, ...]:
                 t = x + k / 8 * 0.03 * length
                 noise = max(noise, abs(float(mp.mpf(f(t)) - true(mp.mpf(t)))) if t else 0.0)
             visible = noise < 3e-9 * abs(float(slope)) * length and length > 100 * math.ulp(x)
-            found.append(Case(name, f, x, float(slope), visible, hidden(noise, float(slope), length, x)))
+            found.append(Case(name, f, x, float(slope), visible))
     return tuple(found)
 
 
@@ -175,7 +174,7 @@ SEEN = 1000.0  # times what rounding hides: a fault of this part of the derivati
 @dataclass(frozen=True)
 class Task:
     """A function of several numbers at a point, as floats give it, and its exact gradient; of each derivative the part
-    that rounding hides.  ``smooth``: an analytic function that loses no digits."""
+    that rounding hides."""
 
     name: str
     f: Callable[[list[float]], float]
@@ -353,14 +352,16 @@ def task(name: str, f: Callable[[Any], Any], true: Callable[[Any], Any], xs: tup
 
 
 @functools.cache
-def tasks() -> tuple[Task, ...]:
-    """All of the bank: the cases of one number among them."""
-    found = [
-        Task(case.name, lambda x, f=case.f: float(f(x[0])), (case.x,), (case.slope,), (case.floor,)) for case in cases()
-    ]
-    exact = several(mp)
+def tasks(each: int = 99) -> tuple[Task, ...]:
+    """All of the bank, or so many points of each function; those of one number first."""
+    exact, exact_several = on(mp), several(mp)
+    found = []
+    for name, (f, points) in on(math).items():
+        of_one = lambda x, f=f: float(f(x[0]))  # noqa: E731
+        true = lambda x, f=exact[name][0]: f(x[0])  # noqa: E731
+        found += [task(name, of_one, true, (x,)) for x in points[:each]]
     for name, (f, points) in several(math).items():
-        found += [task(name, f, exact[name][0], xs) for xs in points]
+        found += [task(name, f, exact_several[name][0], xs) for xs in points[:each]]
     for name, (f, true, points) in unlike().items():
-        found += [task(name, f, true, xs) for xs in points]
+        found += [task(name, f, true, xs) for xs in points[:each]]
     return tuple(found)

@@ -119,8 +119,9 @@ def planted(task: Any) -> Iterator[tuple[str, tuple[float, ...]]]:
             yield "swapped", (*g[:i], g[j], slope, *g[j + 1 :])
 
 
-def measure(checker: str, limit: str = "0") -> dict[str, Any]:
-    """False alarms, faults missed of each kind, evaluations an argument and seconds; of the first ``limit`` tasks."""
+def measure(checker: str, each: str) -> dict[str, Any]:
+    """False alarms, faults missed of each kind, evaluations an argument and seconds; at so many points of each
+    function."""
     sys.path.insert(0, str(ROOT))
     from tests.bank import tasks
 
@@ -128,7 +129,7 @@ def measure(checker: str, limit: str = "0") -> dict[str, Any]:
     calls = 0
     missed, planted_ = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
     alarms, evaluations, accusing, names = [], [], [], []
-    some = tasks()[: int(limit) or None]
+    some = tasks(int(each))
     start = time.perf_counter()
     warnings.simplefilter("ignore")
     for task in some:
@@ -193,7 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", default="", metavar="PYTHON", help="the interpreter of the peers' environment")
     parser.add_argument("--checkers", nargs="+", default=list(CHECKERS), choices=list(CHECKERS))
-    parser.add_argument("--limit", default="0", help="only so many points of the bank")
+    parser.add_argument("--each", default="99", metavar="N", help="at most so many points of each function")
     parser.add_argument("--names", action="store_true", help="list false alarms and faults of 1e-4 and more missed")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -204,7 +205,7 @@ def main() -> None:
     for name in options.checkers:
         python = "" if name == "glassgrad" else options.peers
         if installed(NEEDS[name], python):
-            results[name] = in_own_process(__file__, name, options.limit, python=python)
+            results[name] = in_own_process(__file__, name, options.each, python=python)
         else:
             missing.append(name)
     print(table(results))

@@ -139,9 +139,7 @@ class Differences:
         length = abs(self.y) / self.guide if self.y and self.guide else math.inf
         self.start = self.on_grid(min(max(length, 2.0**-44 * x), line.unit) * self.first / line.unit)
         natural = natural_length(x, self.y, self.guide) if opaque else x
-        bottom = max(
-            2.0 ** (-42 if opaque else -46) * natural, 8 * spacing, noise / self.guide / 0.03 if self.guide else 0.0
-        )
+        bottom = max(2.0**-46 * natural, 8 * spacing, noise / self.guide / 0.03 if self.guide else 0.0)
         decades = math.log(self.start / 3, 24.0) - math.log(min(bottom, self.start / 3), 24.0)
         ratio = 24.0 ** max(1, math.ceil(decades / SCOUTS - 1e-9))
         self.steps = [self.start / 3]

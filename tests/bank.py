@@ -344,7 +344,7 @@ def task(name: str, f: Callable[[Any], Any], true: Callable[[Any], Any], xs: tup
         h = mp.mpf(10) ** -60 * (min(1, abs(at[i])) or 1)
         slope = (along(at[i] + h) - along(at[i] - h)) / (2 * h)
         length = smooth_length(along, at[i], slope, max(1.0, abs(x))) if slope else 0.0
-        steps = [x + k / 8 * 0.03 * length for k in range(-8, 9)]
+        steps = [t for t in (x + k / 8 * 0.03 * length for k in range(-8, 9)) if t or not x]
         errors = [mp.mpf(rounded(t)) - along(mp.mpf(t)) for t in steps]
         gradient.append(float(slope))
         floors.append(hidden(max(abs(float(e)) for e in errors), float(slope), length, x))

@@ -33,6 +33,7 @@ EXAMPLES = f"""\
 examples:
   {PROG} grad "tanh(a*b + c)" a=2 b=-3 c=10
   {PROG} check "where(x > 0, x**2, 0)" x=0.5 --order 2
+  {PROG} check module:function --grad module:gradient --at "[0.5, 2.0]"
   {PROG} draw "log(x)*y + sin(y)" x=2 y=5 -o graph.svg
   {PROG} rules tanh
   {PROG} demo
@@ -78,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         if of_expression:
-            sub.add_argument("expression", metavar="EXPRESSION", help='a formula, such as "tanh(a*b + c)"')
+            also = ", or module:function" if name == "check" else ""
+            sub.add_argument("expression", metavar="EXPRESSION", help=f'a formula, such as "tanh(a*b + c)"{also}')
             sub.add_argument("assignments", metavar="NAME=NUMBER", nargs="*", help="a variable's value, such as a=2")
         return sub
 
@@ -92,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
         default=2,
         help="of orders 1 to K, up to 5 (default: 2)",
     )
+    check.add_argument("--at", metavar="LIST", help='of module:function, the arguments, such as "[0.5, 2.0]"')
+    check.add_argument("--grad", metavar="MODULE:NAME", help="of module:function, the gradient that is claimed")
+    check.add_argument("--strict", action="store_true", help="let nothing inconclusive pass")
     draw = command("draw", "Draw the graph with data, gradients and local partials")
     draw.add_argument("-o", "--output", metavar="FILE", default="graph.svg", help=".svg or .dot (default: graph.svg)")
     draw.add_argument("--depth", type=_natural, metavar="N", help="only what lies within N operations of the result")
@@ -215,14 +220,83 @@ def _remark(row: GradientRow) -> str:
 
 
 def _check(args: argparse.Namespace) -> int:
-    function, point = _function(args)
-    _recorded(function, point)  # an error in the computation itself is told with the variables' names
-    report = _checked(function, point, args.order)
+    text = args.expression
+    if _REFERENCE.fullmatch(text):
+        report = _checked_reference(args)
+    elif args.at is not None or args.grad is not None:
+        raise UsageError("--at and --grad are for a function that is named by module:function, not for a formula")
+    else:
+        function, point = _function(args)
+        text = function.text
+        _recorded(function, point)  # an error in the computation itself is told with the variables' names
+        report = _checked(function, point, args.order, args.strict)
     if args.json:
-        _print_json({"expression": function.text, "check": report.as_dict(), "passed": report.passed})
+        _print_json({"expression": text, "check": report.as_dict(), "passed": report.passed})
     else:
         print(report)
     return _verdict(report)
+
+
+_REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")  # module:function
+
+
+def _checked_reference(args: argparse.Namespace) -> GradientReport:
+    """The check of a function that is imported by its name, at the arguments of --at."""
+    from ast import literal_eval
+
+    from .checking import GradientMismatch, check_grads
+
+    if args.at is None or args.assignments:
+        raise UsageError('the arguments of module:function are given by --at, as in --at "[0.5, 2.0]"')
+    try:
+        values = literal_eval(args.at.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        raise UsageError(f"--at {args.at!r} is not a list of numbers, such as [0.5, 2.0]") from None
+    function = _imported(args.expression)
+    claims = {"grad": _imported(args.grad)} if args.grad is not None else {}
+    try:
+        return check_grads(function, _spread(function, values), args.order, strict=args.strict, **claims)
+    except GradientMismatch as mismatch:
+        return mismatch.report
+    except TypeError as error:
+        raise UsageError(str(error)) from None
+
+
+def _imported(reference: str) -> Any:
+    """The function that ``module:name`` names; the working folder is looked in, as Python does for -m."""
+    from importlib import import_module
+
+    if not _REFERENCE.fullmatch(reference):
+        raise UsageError(f"{reference!r} is no reference to a function: write module:function")
+    module, _, path = reference.partition(":")
+    try:
+        found: Any = import_module(module)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{reference}: there is no module named {error.name!r} here") from None
+    for name in path.split("."):
+        if not hasattr(found, name):
+            raise UsageError(f"{reference}: module {module!r} has no {path!r}")
+        found = getattr(found, name)
+    if not callable(found):
+        raise UsageError(f"{reference} is not a function, but {type(found).__name__}")
+    return found
+
+
+def _spread(function: Any, values: Any) -> tuple[Any, ...]:
+    """The arguments among the values: all of them, or one array of them if the function takes one argument."""
+    import inspect
+
+    import numpy as np
+
+    if not isinstance(values, list | tuple):
+        return (values,)
+    try:
+        inspect.signature(function).bind(*values)
+    except TypeError:
+        return (np.array(values, dtype=float),)
+    except ValueError:
+        pass  # a C function that does not publish its signature
+    return tuple(np.array(value, dtype=float) if isinstance(value, list) else value for value in values)
 
 
 def _draw(args: argparse.Namespace) -> int:
@@ -335,11 +409,11 @@ def _recorded(function: Expression, point: dict[str, float]) -> tuple[Value, lis
     return value, leaves
 
 
-def _checked(function: Expression, point: dict[str, float], order: int) -> GradientReport:
+def _checked(function: Expression, point: dict[str, float], order: int, strict: bool = False) -> GradientReport:
     from .checking import GradientMismatch, check_grads
 
     try:
-        return check_grads(function, list(point.values()), order=order)
+        return check_grads(function, list(point.values()), order=order, strict=strict)
     except GradientMismatch as mismatch:
         return mismatch.report
 

@@ -116,6 +116,10 @@ class Structure:
         """How Python writes each number, if the tree is called ``name``."""
         return list(_paths(self.spec, name))
 
+    def each_path(self, name: str) -> Iterator[str]:
+        """The same one after another: of many numbers only a few may be wanted."""
+        return _paths(self.spec, name)
+
     def of_structures(self, inner: Structure, rows: Sequence[Sequence[Any]]) -> Any:
         """This structure with ``inner`` in the place of each number, rebuilt from one row of leaves for each.
 

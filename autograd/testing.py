@@ -11,19 +11,21 @@ A property-based check of a primitive or a function of your own takes three line
 ...     check_grads(square, args)
 >>> test_square()
 
-and of a function: ``@given(st.tuples(numbers(), numbers()))``.  Whatever is drawn stays inside the domains, is of
-moderate size, and shrinks; a random function prints as source that can be pasted.
+and of a function: ``@given(st.tuples(numbers(), numbers()))``, or in one, ``check_everywhere(f, [(0, 1), (0, 1)])``.
+Whatever is drawn stays inside the domains, is of moderate size, and shrinks; a random function prints as source that
+can be pasted.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, Signature
 from typing import Any
 
+from .checking import check_grads
 from .primitives import (
     BUILTIN,
     POSITIVE,
@@ -47,6 +49,7 @@ from .primitives import (
 )
 
 try:
+    from hypothesis import Phase, given, settings
     from hypothesis import strategies as st
     from hypothesis.strategies import SearchStrategy
 except ImportError as error:
@@ -111,6 +114,48 @@ def points(primitive: Primitive) -> SearchStrategy[tuple[Any, ...]]:
 
     drawn = st.one_of(*map(of_size, _sizes(primitive)))
     return drawn.filter(lambda xs: _clear(primitive, xs)).map(lambda xs: _form(primitive, xs))
+
+
+def check_everywhere(
+    f: Callable[..., Any],
+    domain: Sequence[tuple[float, float] | SearchStrategy[Any]],
+    *,
+    max_examples: int = 100,
+    **claims: Any,
+) -> None:
+    """Check f's derivatives all over a domain: hypothesis draws ``max_examples`` points, and looks for the simplest
+    at which ``check_grads`` fails.
+
+    ``domain`` has for each argument of f the least and the largest number, or a strategy that draws the argument.
+    ``claims`` are those of ``check_grads``: ``grad=df``, ``strict=True``, ...
+
+    >>> check_everywhere(lambda x, y: x * y**2, [(0, 1), (-2, 2)], grad=lambda x, y: (y**2, 2 * x * y))
+
+    Raises GradientMismatch with the table at that point, what f raises within the domain, and ValueError for a domain
+    that is none.
+    """
+    places = [place if isinstance(place, SearchStrategy) else numbers(*_ends(place)) for place in domain]
+    if not places:
+        raise ValueError("check_everywhere takes a domain for each argument of f: (low, high), or a strategy")
+
+    phases = (Phase.generate, Phase.shrink)  # the table says more than hypothesis's list of lines
+
+    @settings(max_examples=max_examples, phases=phases, deadline=None, database=None, report_multiple_bugs=False)
+    @given(st.tuples(*places))
+    def everywhere(args: tuple[Any, ...]) -> None:
+        check_grads(f, args, **claims)
+
+    everywhere()
+
+
+def _ends(place: Any) -> tuple[float, float]:
+    try:
+        low, high = map(float, place)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not low < high:
+        raise ValueError(f"an argument's domain is (low, high) with low < high, or a strategy, not {place!r}")
+    return low, high
 
 
 def _inside(interval: Interval) -> SearchStrategy[float]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import functools
 import math
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import mpmath
+import numpy as np
 
 mp = mpmath.mp.clone()
 mp.dps = 400
@@ -154,4 +156,212 @@ def cases() -> tuple[Case, ...]:
                 noise = max(noise, abs(float(mp.mpf(f(t)) - true(mp.mpf(t)))) if t else 0.0)
             visible = noise < 3e-9 * abs(float(slope)) * length and length > 100 * math.ulp(x)
             found.append(Case(name, f, x, float(slope), visible))
+    return tuple(found)
+
+
+def hidden(noise: float, slope: float, length: float, x: float) -> float:
+    """The part of a slope that rounding hides: all of it, where f changes within 100 floats."""
+    if not slope or length < 100 * math.ulp(x):
+        return math.inf
+    return noise / (abs(slope) * length)
+
+
+# ---- functions of several numbers, in other precisions, of solvers and with noise ------------------------------------
+
+SEEN = 1000.0  # times what rounding hides: a fault of this part of the derivative can be seen in principle
+
+
+@dataclass(frozen=True)
+class Task:
+    """A function of several numbers at a point, as floats give it, and its exact gradient; of each derivative the part
+    that rounding hides."""
+
+    name: str
+    f: Callable[[list[float]], float]
+    xs: tuple[float, ...]
+    gradient: tuple[float, ...]
+    floors: tuple[float, ...]
+
+    def shows(self, i: int, fault: float) -> bool:
+        """Whether a relative fault of derivative i can be seen in principle."""
+        return abs(fault) >= SEEN * self.floors[i]
+
+
+def single(x: Any) -> np.float32:
+    return np.float32(x)
+
+
+def ripple(x: float) -> float:
+    """A number from -1 to 1 that x determines, and no neighbour of it."""
+    (bits,) = struct.unpack("<Q", struct.pack("<d", x))
+    return ((bits * 0x9E3779B97F4A7C15 >> 11) & 0xFFFFFFFF) / 0x7FFFFFFF - 1.0
+
+
+def newton(g: Callable[[float], tuple[float, float]], y: float, tolerance: float) -> float:
+    """A root by Newton's method, stopped at a tolerance."""
+    for _ in range(100):
+        value, slope = g(y)
+        step = value / slope
+        y -= step
+        if abs(step) < tolerance:
+            return y
+    return y
+
+
+def bisected(g: Callable[[float], float], low: float, high: float, tolerance: float) -> float:
+    while high - low > tolerance:
+        middle = (low + high) / 2
+        low, high = (middle, high) if g(middle) < 0 else (low, middle)
+    return (low + high) / 2
+
+
+def summed_in_single(xs: list[float]) -> float:
+    return float(sum((single(x) * single(x) for x in xs), single(0)))
+
+
+def kepler(x: float) -> float:
+    """The eccentric anomaly of an orbit of eccentricity 0.3, at mean anomaly x."""
+    return newton(lambda e: (e - 0.3 * math.sin(e) - x, 1 - 0.3 * math.cos(e)), x, 1e-6)
+
+
+def fixed_point(x: float) -> float:
+    """y = cos(x y), iterated until it moves by less than 1e-9."""
+    y = 0.7
+    for _ in range(1000):
+        y, before = math.cos(x * y), y
+        if abs(y - before) < 1e-9:
+            break
+    return y
+
+
+def quadrature(x: float) -> float:
+    """The integral of exp(-x t) from 0 to 1 by Simpson's rule, refined until two results agree to 1e-7."""
+    before, n = math.inf, 2
+    while True:
+        h = 1 / n
+        terms = (math.exp(-x * k * h) * (1 if k in (0, n) else 4 if k % 2 else 2) for k in range(n + 1))
+        now = math.fsum(terms) * h / 3
+        if abs(now - before) < 1e-7:
+            return now
+        before, n = now, 2 * n
+
+
+def oscillator(m: Any, xs: Any) -> Any:
+    """The position of a damped oscillator after 20 steps of Runge and Kutta's: by stiffness, damping and start."""
+    k, c, q = xs
+    p, h = 0 * q, m.mpf("0.1") if hasattr(m, "mpf") else 0.1
+    force = lambda q, p: -k * q - c * p  # noqa: E731
+    for _ in range(20):
+        q1, p1 = p, force(q, p)
+        q2, p2 = p + h / 2 * p1, force(q + h / 2 * q1, p + h / 2 * p1)
+        q3, p3 = p + h / 2 * p2, force(q + h / 2 * q2, p + h / 2 * p2)
+        q4, p4 = p + h * p3, force(q + h * q3, p + h * p3)
+        q, p = q + h / 6 * (q1 + 2 * q2 + 2 * q3 + q4), p + h / 6 * (p1 + 2 * p2 + 2 * p3 + p4)
+    return q
+
+
+def several(m: Any) -> dict[str, tuple[Callable[[Any], Any], tuple[tuple[float, ...], ...]]]:
+    """Functions of several numbers in the arithmetic of the module ``m``."""
+    c = m.mpf if hasattr(m, "mpf") else float
+    dot = lambda a, b: sum(x * y for x, y in zip(a, b))  # noqa: E731
+    points = ((0.3, -1.2), (1.1, 0.4), (-0.7, 2.2), (2.0, 1.0))
+    labels = (1, -1, -1, 1)
+    return {
+        "Rosenbrock": (lambda x: (1 - x[0]) ** 2 + 100 * (x[1] - x[0] ** 2) ** 2, ((-1.2, 1.0), (0.5, 2.0))),
+        "Himmelblau": (lambda x: (x[0] ** 2 + x[1] - 11) ** 2 + (x[0] + x[1] ** 2 - 7) ** 2, ((1.0, 1.5), (-3.0, 4.0))),
+        "Beale": (lambda x: sum((c(a) - x[0] + x[0] * x[1] ** k) ** 2 for k, a in ((1, 1.5), (2, 2.25), (3, 2.625))), ((1.0, 0.7),)),
+        "product": (lambda x: x[0] * x[1] * x[2] * x[3], ((2.0, 1e-6, 3e5, -0.7),)),
+        "scales 1 and 20000": (lambda x: m.sin(x[0]) * x[1] + x[2] * x[2] / x[1], ((1.0, 20000.0, 300.0),)),
+        "unequal parts": (lambda x: c(1e6) * x[0] + c(1e-3) * m.sin(x[1]), ((2.0, 0.3),)),
+        "norm": (lambda x: m.sqrt(dot(x, x)), ((3.0, -4.0, 1e-4), (1e-150, 2e-150, -1e-150))),
+        "log sum exp": (lambda x: m.log(sum(m.exp(y) for y in x)), ((0.1, 2.0, -3.0), (-20.0, 1.0, 5.0))),
+        "cross entropy": (lambda x: m.log(sum(m.exp(y) for y in x)) - x[1], ((0.2, 1.4, -0.8, 0.0),)),
+        "logistic regression": (
+            lambda w: sum(m.log(1 + m.exp(-y * (dot(w[:2], p) + w[2]))) for p, y in zip(points, labels)) / 4,
+            ((0.4, -0.3, 0.1), (3.0, 2.0, -1.0)),
+        ),
+        "hidden layer": (
+            lambda w: sum((w[4] * m.tanh(w[0] * p[0] + w[1]) + w[5] * m.tanh(w[2] * p[1] + w[3]) - y) ** 2 for p, y in zip(points, labels)),
+            ((0.5, -0.1, 0.8, 0.3, 1.2, -0.7),),
+        ),
+        "normal likelihood": (
+            lambda x: sum(m.log(x[1]) + ((p - x[0]) / x[1]) ** 2 / 2 for p in (0.3, 1.9, 2.2, 0.7)),
+            ((1.0, 0.8), (1.0, 1e-3), (-50.0, 30.0)),
+        ),
+        "Lennard-Jones": (lambda x: 4 * ((x[0] / x[1]) ** 12 - (x[0] / x[1]) ** 6), ((1.0, 1.1), (3.4e-10, 4e-10))),
+        "option": (
+            lambda x: x[0] * m.erfc(-m.log(x[0] / x[1]) / x[2]) - x[1] * m.erfc(x[2] - m.log(x[0] / x[1]) / x[2]),
+            ((100.0, 95.0, 0.3), (60.0, 95.0, 0.2)),
+        ),
+        "distance": (lambda x: m.sqrt((x[0] - x[2]) ** 2 + (x[1] - x[3]) ** 2), ((0.0, 0.0, 3.0, 4.0), (1e4, 2e4, 1e4 + 1, 2e4 - 1))),
+        "determinant": (lambda x: x[0] * (x[4] * x[8] - x[5] * x[7]) - x[1] * (x[3] * x[8] - x[5] * x[6]) + x[2] * (x[3] * x[7] - x[4] * x[6]), ((2.0, 1.0, 0.5, -1.0, 3.0, 0.2, 0.7, -0.4, 1.5),)),
+        "gas": (lambda x: x[0] * c(8.314462618) * x[1] / (x[2] - x[0] * c(3.2e-5)) - c(0.1382) * x[0] ** 2 / x[2] ** 2, ((2.0, 300.0, 0.05),)),
+        "Planck": (lambda x: x[0] ** 3 / (m.exp(c(4.799e-11) * x[0] / x[1]) - 1), ((5e13, 5800.0), (1e9, 300.0))),
+        "oscillator": (lambda x: oscillator(m, x), ((4.0, 0.3, 1.0),)),
+        "hinge": (lambda w: sum(max(1 - y * (dot(w[:2], p) + w[2]), c(0)) for p, y in zip(points, labels)), ((0.4, -0.3, 0.1),)),
+        "clipped": (lambda x: sum(min(max(y, c(-1)), c(1)) ** 2 for y in x), ((0.5, -0.9, 0.01),)),
+    }  # fmt: skip
+
+
+def unlike() -> dict[str, tuple[Callable[[list[float]], float], Callable[[Any], Any], tuple[tuple[float, ...], ...]]]:
+    """Functions as floats give them, and what they stand for in mpmath: in single precision, of solvers, with noise."""
+    exp, sin = np.exp, np.sin
+    return {
+        "single: square": (lambda x: float(single(x[0]) * single(x[0])), lambda x: x[0] ** 2, ((0.7,), (300.0,))),
+        "single: sine": (lambda x: float(sin(single(x[0]))), lambda x: mp.sin(x[0]), ((0.7,), (3.0,))),
+        "single: exponential": (lambda x: float(exp(single(x[0]))), lambda x: mp.exp(x[0]), ((0.7,), (-9.0,))),
+        "single: sum of squares": (summed_in_single, lambda x: sum(y * y for y in x), ((0.5, -1.25, 2.5),)),
+        "single: large offset": (lambda x: float(single(1000) + sin(single(x[0]))), lambda x: 1000 + mp.sin(x[0]), ((0.7,),)),
+        "half": (lambda x: float(np.float16(x[0]) * np.float16(x[0])), lambda x: x[0] ** 2, ((0.7,),)),
+        "rounded to 6 digits": (lambda x: round(math.exp(x[0]), 6), lambda x: mp.exp(x[0]), ((0.7,),)),
+        "Kepler to 1e-6": (lambda x: kepler(x[0]), lambda x: mp.findroot(lambda e: e - 0.3 * mp.sin(e) - x[0], x[0]), ((1.0,), (2.5,))),
+        "root to 1e-8": (
+            lambda x: newton(lambda y: (y**3 - x[0], 3 * y * y), 1.0, 1e-8),
+            lambda x: mp.cbrt(x[0]),
+            ((0.7,), (30.0,)),
+        ),
+        "bisection to 1e-10": (lambda x: bisected(lambda y: y * y - x[0], 0.0, 10.0, 1e-10), lambda x: mp.sqrt(x[0]), ((0.7,), (30.0,))),
+        "fixed point to 1e-9": (lambda x: fixed_point(x[0]), lambda x: mp.findroot(lambda y: mp.cos(x[0] * y) - y, 0.7), ((0.7,), (0.9,))),
+        "quadrature to 1e-7": (lambda x: quadrature(x[0]), lambda x: (1 - mp.exp(-x[0])) / x[0], ((0.7,), (3.0,))),
+        "noise of 1e-10": (lambda x: math.sin(x[0]) + 1e-10 * ripple(x[0]), lambda x: mp.sin(x[0]), ((0.7,), (3.0,))),
+        "noise of 1e-6": (lambda x: math.sin(x[0]) + 1e-6 * ripple(x[0]), lambda x: mp.sin(x[0]), ((0.7,), (3.0,))),
+        "noise of 1e-3": (lambda x: math.exp(x[0]) + 1e-3 * ripple(x[0]), lambda x: mp.exp(x[0]), ((0.7,),)),
+        "noise in two": (
+            lambda x: (x[0] * x[1] ** 2) * (1 + 1e-9 * ripple(x[0] + x[1])),
+            lambda x: x[0] * x[1] ** 2,
+            ((0.7, 30.0),),
+        ),
+    }  # fmt: skip
+
+
+def task(name: str, f: Callable[[Any], Any], true: Callable[[Any], Any], xs: tuple[float, ...]) -> Task:
+    """With the gradient and the floors that mpmath tells."""
+    at = [mp.mpf(x) for x in xs]
+    gradient, floors = [], []
+    for i, x in enumerate(xs):
+        along = lambda t, i=i: true([*at[:i], t, *at[i + 1 :]])  # noqa: E731
+        rounded = lambda t, i=i: float(f([*xs[:i], t, *xs[i + 1 :]]))  # noqa: E731
+        h = mp.mpf(10) ** -60 * (min(1, abs(at[i])) or 1)
+        slope = (along(at[i] + h) - along(at[i] - h)) / (2 * h)
+        length = smooth_length(along, at[i], slope, max(1.0, abs(x))) if slope else 0.0
+        steps = [t for t in (x + k / 8 * 0.03 * length for k in range(-8, 9)) if t or not x]
+        errors = [mp.mpf(rounded(t)) - along(mp.mpf(t)) for t in steps]
+        gradient.append(float(slope))
+        floors.append(hidden(max(abs(float(e)) for e in errors), float(slope), length, x))
+    return Task(name, f, xs, tuple(gradient), tuple(floors))
+
+
+@functools.cache
+def tasks(each: int = 99) -> tuple[Task, ...]:
+    """All of the bank, or so many points of each function; those of one number first."""
+    exact, exact_several = on(mp), several(mp)
+    found = []
+    for name, (f, points) in on(math).items():
+        of_one = lambda x, f=f: float(f(x[0]))  # noqa: E731
+        true = lambda x, f=exact[name][0]: f(x[0])  # noqa: E731
+        found += [task(name, of_one, true, (x,)) for x in points[:each]]
+    for name, (f, points) in several(math).items():
+        found += [task(name, f, exact_several[name][0], xs) for xs in points[:each]]
+    for name, (f, true, points) in unlike().items():
+        found += [task(name, f, true, xs) for xs in points[:each]]
     return tuple(found)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import autograd
+from tests.bank import Task
 from tests.test_moons import TRACE
 
 pytestmark = pytest.mark.long  # without coverage's tracer, under which it takes minutes
@@ -33,6 +34,14 @@ def training(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     import training
 
     return training
+
+
+@pytest.fixture
+def checkers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(FOLDER)
+    import checkers
+
+    return checkers
 
 
 def duals(steps: list[tuple[bool, int, int, int]]) -> float:
@@ -127,3 +136,35 @@ def test_engines_that_disagree_are_noticed(eager: ModuleType, monkeypatch: pytes
     monkeypatch.setattr(sys, "argv", ["eager.py", "--sizes", "300", "--engines", "glassgrad", "interpreted"])
     with pytest.raises(SystemExit, match="disagree on the gradient"):
         eager.main()
+
+
+@pytest.mark.parametrize("checker", ["glassgrad", "scipy", "torch", "jax", "numdifftools"])
+def test_every_checker_passes_a_parabola_and_accuses_its_mirror_image(checkers: ModuleType, checker: str) -> None:
+    pytest.importorskip(checkers.NEEDS[checker], reason=f"{checker} is a peer of the benchmarks only")
+    check = checkers.CHECKERS[checker]
+    for xs in ((1.5,), (1.5, -2.0)):
+        slopes = tuple(2 * x for x in xs)
+        assert not check(lambda xs: float(sum(x * x for x in xs)), xs, slopes)
+        assert check(lambda xs: float(sum(x * x for x in xs)), xs, (*slopes[:-1], -slopes[-1]))
+
+
+def test_faults_are_planted_where_rounding_shows_them(checkers: ModuleType) -> None:
+    clear = Task("clear", sum, (1.0, 2.0), (3.0, 5.0), (1e-16, 1e-16))
+    assert [kind for kind, _ in checkers.planted(clear)].count("1e-07") == 2
+    assert ("swapped", (5.0, 3.0)) in list(checkers.planted(clear))
+    assert ("1e-01", (3.0 * 1.1, 5.0)) in list(checkers.planted(clear))
+    rough = Task("rough", sum, (1.0, 2.0), (3.0, 0.0), (1e-5, math.inf))
+    assert {kind for kind, _ in checkers.planted(rough)} == {"1e-01", "1e-02", "sign", "left out"}
+
+
+def test_the_table_of_checkers(
+    checkers: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parabola = Task("parabola", lambda xs: float(sum(x * x for x in xs)), (1.5, 2.0), (3.0, 4.0), (1e-16, 1e-16))
+    monkeypatch.setattr("tests.bank.tasks", lambda each: (parabola,))
+    monkeypatch.setattr(checkers, "in_own_process", lambda _, name, each, python: checkers.measure(name, each))
+    monkeypatch.setattr(sys, "argv", ["checkers.py", "--checkers", "glassgrad", "scipy"])
+    checkers.main()
+    _, ours, theirs = tabular(capsys.readouterr().out)
+    assert ours.startswith("| glassgrad | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | ")
+    assert theirs.startswith("| scipy | 0 | 0 | 0 | 0 | 0 | ")

@@ -176,6 +176,92 @@ def test_a_wrong_rule_fails_the_check(
 # ---- draw ------------------------------------------------------------------------------------------------------------
 
 
+# ---- check module:function -------------------------------------------------------------------------------------------
+
+MODULE = """
+import math
+import numpy
+
+def f(x):
+    return x[0] ** 2 * x[1]
+
+def df(x):
+    return numpy.array([2 * x[0] * x[1], x[0] ** 2])
+
+def half(x):
+    return df(x) / 2
+
+def g(x, y):
+    return x * math.exp(y)
+
+def dg(x, y):
+    return math.exp(y), x * math.exp(y)
+
+class Model:
+    @staticmethod
+    def loss(x):
+        return x * x
+
+number = 3
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    name = f"mine_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    return name
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "status"),
+    [
+        ("f", ["--grad", "df", "--at", "[0.5, 2.0]"], 0),
+        ("f", ["--grad", "half", "--at", "[0.5, 2.0]"], 1),
+        ("g", ["--grad", "dg", "--at", "[0.5, -2.0]"], 0),
+        ("g", ["--at", "(0.5, -2.0)", "--grad", "dg", "--strict"], 0),
+        ("f", ["--at", "[0.5, 2.0]"], 0),
+        ("Model.loss", ["--at", "3", "--order", "1"], 0),
+    ],
+)
+def test_a_function_that_is_named(capsys: Captured, mine: str, function: str, options: list[str], status: int) -> None:
+    options = [f"{mine}:{option}" if option in ("df", "half", "dg") else option for option in options]
+    assert main(["check", f"{mine}:{function}", *options]) == status
+    out, err = capsys.readouterr()
+    assert "confirmed" in out
+    assert bool(err) == bool(status)
+    if "half" in str(options):
+        assert "likely cause: a factor of 2 is missing" in out
+    assert main(["check", f"{mine}:{function}", *options, "--json"]) == status
+    data = strict(capsys.readouterr().out)
+    assert (data["expression"], data["passed"]) == (f"{mine}:{function}", not status)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["f"], "are given by --at"),
+        (["f", "--at", "2 x"], "is not a list of numbers"),
+        (["f", "--at", "[1.0, 2.0]", "--grad", "nothing"], "is no reference to a function"),
+        (["f", "--at", "[1.0, 2.0]", "--grad", "nowhere_at_all:df"], "no module named 'nowhere_at_all'"),
+        (["missing", "--at", "[1.0, 2.0]"], "has no 'missing'"),
+        (["number", "--at", "[1.0, 2.0]"], "is not a function, but int"),
+    ],
+)
+def test_a_reference_that_names_nothing(capsys: Captured, mine: str, options: list[str], said: str) -> None:
+    assert main(["check", f"{mine}:{options[0]}", *options[1:]]) == 2
+    out, err = capsys.readouterr()
+    assert (out, said in err) == ("", True), err
+    assert main(["check", "x**2", "x=1", "--at", "[1.0]"]) == 2
+    assert "not for a formula" in capsys.readouterr().err
+
+
+def test_a_formula_may_be_strict(capsys: Captured) -> None:
+    assert main(["check", "1e16 + sin(x)", "x=0.3", "--order", "1"]) == 0
+    assert main(["check", "1e16 + sin(x)", "x=0.3", "--order", "1", "--strict"]) == 1
+
+
 def test_draw_svg(capsys: Captured, tmp_path: Path) -> None:
     path = tmp_path / "graph.svg"
     assert main(["draw", "log(x1)*x2 + sin(x2)", "x1=2", "-o", str(path), "x2=5"]) == 0

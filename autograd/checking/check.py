@@ -11,36 +11,103 @@ from ..primitives import Primitive, Switched
 from ..structures import Structure, flatten, is_array
 from ..value import Value, is_real
 from .blame import explain
+from .box import refuse_complex
 from .examine import Examined
 from .flat import Flat, derivatives, on_floats
+from .plain import engine_of, is_tensor
 from .report import GradientMismatch, GradientReport
+from .trial import Trial
 
 
-def check_grads(f: Callable[..., Any], args: Any, order: int = 2) -> GradientReport:
-    """The report of a check of f's derivatives up to ``order`` at ``args``, by all numbers among the arguments.
+def check_grads(
+    f: Callable[..., Any],
+    args: Any,
+    order: int = 2,
+    *,
+    grad: Callable[..., Any] | None = None,
+    value_and_grad: bool = False,
+    jacobian: Callable[..., Any] | None = None,
+    pattern: Any = None,
+    vjp: Callable[..., Any] | None = None,
+    jvp: Callable[..., Any] | None = None,
+    hessian: Callable[..., Any] | None = None,
+    hvp: Callable[..., Any] | None = None,
+    oracle: str = "",
+    strict: bool = False,
+    resolution: float | None = None,
+    coordinates: int = 200,
+    directions: int = 3,
+    seed: int = 0,
+) -> GradientReport:
+    """The report of a check of f's derivatives at ``args``, by all numbers among the arguments.
 
     ``args`` is the tuple (or list) of f's positional arguments: numbers, NumPy arrays, or lists, tuples, dicts
     and dataclasses of these; a single argument that is a number or an array may be given as it is.  f may return any
     such structure, and each number in it is checked.  Order 1 compares reverse mode, forward mode and finite
     differences of f on floats (on Values, if f takes nothing else); order 2 the derivatives of the gradient: reverse
-    over reverse, forward over reverse and finite differences of the gradient; and so on.
+    over reverse, forward over reverse and finite differences of the gradient; and so on up to ``order``.
 
     >>> from autograd.math import exp
     >>> report = check_grads(lambda x, y: x * exp(-y), (2.0, 1.0))
     >>> report.passed, [(row.order, row.by, row.verdict) for row in report.rows][:3]
     (True, [(1, ('x',), 'ok'), (1, ('y',), 'ok'), (2, ('x', 'x'), 'ok')])
 
+    With a claimed derivative f is a black box, which never meets a Value, and the claim is what is checked:
+
+    * ``grad(*args)``: the derivative itself of one argument, else a tuple of one for each, in its structure;
+      ``value_and_grad=True``: f returns the pair of its value and that;
+    * ``jacobian(*args)``: for each argument an array of the result's shape followed by the argument's, or a sparse
+      matrix; ``pattern``, an array or sparse matrix of the same shape, is not 0 where entries may be;
+    * ``vjp(*args, u)`` of a cotangent u of the result, which returns as ``grad``; ``jvp(*args, *v)`` of a tangent of
+      each argument, which returns as f;
+    * ``hessian(*args)``, the matrix by all numbers, and ``hvp(*args, *v)``, its product with a tangent of each
+      argument, which returns as ``grad``; with ``grad`` beside them, that is checked first and differentiated.
+
+    >>> check_grads(lambda x: x * x, 3.0, grad=lambda x: 2 * x).rows[0].verdict
+    'ok'
+
+    Functions of PyTorch tensors or JAX arrays are taken as they are; with no claim, their own autograd is on trial.
+    Above ``coordinates`` numbers not each has a row: f is differentiated in so many random ``directions`` (drawn with
+    ``seed``), and where one disagrees the coordinates are bisected to the worst.  ``oracle="mpmath"`` calls f with
+    mpmath's numbers, for differences of 70 digits.  ``strict`` lets nothing inconclusive pass; of a black box,
+    ``resolution`` is what it takes to be conclusive: a relative fault that would have been seen (1e-5; of numbers with
+    fewer bits 4 times the square root of their rounding).
+
     Raises GradientMismatch, an AssertionError with the table, unless every row passes (the verdicts are those of
     ``GradientRow``); it names the primitive whose rule is to blame, which it finds by checking each primitive on its
-    own where f used it.  A kink is no mismatch: the row shows both one-sided slopes.  Raises what f raises when the
-    point is outside its domain, TypeError for arguments that are not real numbers, and ValueError when there is
-    nothing to check.
+    own where f used it, or what the fault of a claim looks like.  A kink is no mismatch: the row shows both one-sided
+    slopes.  Raises what f raises when the point is outside its domain, TypeError for arguments that are not real
+    numbers, for a complex result and for a claim of another structure, and ValueError when there is nothing to check.
     """
     if order < 1:
         raise ValueError(f"check_grads takes an order of 1 or more, not {order!r}")
+    if oracle not in ("", "mpmath"):
+        raise ValueError(f"oracle must be 'mpmath' or left out, not {oracle!r}")
     args = _arguments(f, args)
     title = "f" if name_of(f) == "<lambda>" else getattr(f, "__name__", None) or str(f)
     parameters = _parameters(f, args)
+    named = {"grad": grad, "jacobian": jacobian, "vjp": vjp, "jvp": jvp, "hessian": hessian, "hvp": hvp}
+    claims = {name: claim for name, claim in named.items() if claim is not None}
+    engine = engine_of(args)
+    if claims or value_and_grad or engine:
+        trial = Trial(f, args, parameters, title, claims, value_and_grad, engine)
+        trial.pattern, trial.mpmath = pattern, oracle == "mpmath"
+        trial.coordinates, trial.directions, trial.seed = coordinates, directions, seed
+        trial.resolution = resolution
+        report = trial.report(strict)
+    elif oracle or pattern is not None:
+        raise ValueError(f"{'oracle' if oracle else 'pattern'}= is for a claimed derivative: give grad= or jacobian=")
+    else:
+        report = _of_values(f, args, parameters, title, order, strict)
+    if not report.passed:
+        raise GradientMismatch(report)
+    return report
+
+
+def _of_values(
+    f: Callable[..., Any], args: tuple[Any, ...], parameters: list[str], title: str, order: int, strict: bool
+) -> GradientReport:
+    """The report on the derivatives that f has on Values, up to the first order that fails."""
     parts = [flatten(arg, name) for name, arg in zip(parameters, args, strict=True)]
     given = Structure.of_tuple([structure for _, structure in parts])
     xs = [float_of(number) for numbers, _ in parts for number in numbers]
@@ -49,10 +116,12 @@ def check_grads(f: Callable[..., Any], args: Any, order: int = 2) -> GradientRep
     def flat(numbers: list[Any]) -> list[Any]:
         return flatten(f(*given.rebuild(numbers)), f"the result of {title}")[0]
 
-    outputs = flatten(f(*given.rebuild([Value(x) for x in xs])), f"the result of {title}")[1].paths(title)
+    result = f(*given.rebuild([Value(x) for x in xs]))
+    refuse_complex(result, title)
+    outputs = flatten(result, f"the result of {title}")[1].paths(title)
     if not xs or not outputs:
         raise ValueError(f"nothing to check: no number among the {'results' if xs else 'arguments'} of {title}")
-    report = GradientReport(title, dict(zip(names, xs, strict=True)), order)
+    report = GradientReport(title, dict(zip(names, xs, strict=True)), order, strict=strict)
     labels: list[tuple[str, tuple[str, ...]]] = [(output, ()) for output in outputs]
     for k in range(1, order + 1):
         labels = [(output, (*by, name)) for output, by in labels for name in names]
@@ -66,7 +135,7 @@ def check_grads(f: Callable[..., Any], args: Any, order: int = 2) -> GradientRep
         if any(row.verdict not in ("ok", "one-sided") for row in rows):
             explain(report, rows, flat, xs, k)
         if not report.passed:
-            raise GradientMismatch(report)
+            break
     return report
 
 
@@ -80,7 +149,7 @@ def _plainly(f: Flat, xs: list[float]) -> Flat:
 
 
 def _arguments(f: Callable[..., Any], args: Any) -> tuple[Any, ...]:
-    if isinstance(args, Value) or is_real(args) or is_array(args):
+    if isinstance(args, Value) or is_real(args) or is_array(args) or is_tensor(args):
         args = (args,)
     if not isinstance(args, list | tuple):
         raise TypeError(

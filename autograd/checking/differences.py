@@ -19,6 +19,7 @@ from typing import NamedTuple
 from ..errors import ERRORS
 from .fits import Fit, fit
 from .flat import Flat
+from .plain import DOUBLE, Format
 from .rounding import natural_length
 
 EPSILON = sys.float_info.epsilon
@@ -27,6 +28,7 @@ ENOUGH = 2e-7  # the relative error of which larger steps are not tried against 
 FINE = 1e-10  # the relative error of which smaller steps are not tried
 FIRST = 0.0418  # the size of the first window, relative to x, 1 or f / f'
 GRID = 8.0  # the ratio of the sizes of windows: so few that several outputs share their samples
+WIDER = 2  # windows that are larger than the first, for slopes that rounding hides from it
 SCOUTS = 9  # at most, on either side
 SMALLEST = 2.0**-200  # the smallest step at x = 0, where floats have no spacing; and, if nothing hides them,
 DEEPER = (2.0**-400, 2.0**-700, 2.0**-960)
@@ -56,19 +58,31 @@ class Slope:
 class Line:
     """The outputs of f as one of its inputs moves; every sample is taken once, whichever outputs ask for it."""
 
-    def __init__(self, f: Flat, xs: list[float], i: int, ys: list[float]) -> None:
-        self.f, self.xs, self.i, self.ys = f, xs, i, ys
+    def __init__(self, f: Flat, xs: list[float], i: int, ys: list[float], format: Format = DOUBLE) -> None:
+        self.f, self.xs, self.i, self.ys, self.format = f, xs, i, ys, format
         self.x = xs[i]
         self.unit = max(1.0, abs(self.x))
-        self.spacing = math.ulp(self.x) if self.x else SMALLEST
+        self.spacing = format.spacing(self.x) if self.x else max(SMALLEST, format.least)
         self.taken: dict[float, list[float] | None] = {}
+        self.allowed = math.inf  # evaluations, at most, as far as that can be kept
+
+    def has_room_for(self, count: int) -> bool:
+        return len(self.taken) + count <= self.allowed
+
+    def moved(self, t: float) -> list[float]:
+        """All inputs, with the one that moves at t."""
+        return [*self.xs[: self.i], t, *self.xs[self.i + 1 :]]
+
+    def actual(self, step: float) -> float:
+        """The step that is taken for this one, as x + step is rounded."""
+        return self.format.nearest(self.x + step) - self.x
 
     def at(self, step: float) -> list[float] | None:
         """The outputs at x + step; None where the function fails."""
-        t = self.x + step
+        t = self.format.nearest(self.x + step)
         if t not in self.taken:
             try:
-                found = self.f([*self.xs[: self.i], t, *self.xs[self.i + 1 :]]) if math.isfinite(t) else None
+                found = self.f(self.moved(t)) if math.isfinite(t) else None
             except (*ERRORS, TypeError):  # TypeError: ** of a negative float gave a complex number
                 found = None
             self.taken[t] = found
@@ -144,20 +158,20 @@ class Differences:
     def on_grid(self, reach: float) -> float:
         """The next smaller size of a window."""
         down = math.ceil(math.log(self.first, GRID) - math.log(reach, GRID) - 1e-9) if 0 < reach < math.inf else 0
-        return max(self.first * GRID**-down, 8 * self.line.spacing)
+        return max(self.first * GRID ** -max(down, -WIDER), 8 * self.line.spacing)
 
     def sample(self, step: float) -> Sample | None:
         got = self.line.at(step)
         if got is None or not math.isfinite(got[self.o] - self.y):
             return None
-        return Sample((self.line.x + step) - self.line.x, got[self.o] - self.y)
+        return Sample(self.line.actual(step), got[self.o] - self.y)
 
     def window(self, reach: float, sides: Sequence[int], noise: float) -> Window | None:
         """The fit through steps of this size on these sides; None if f fails at one of them."""
-        spacing, x = self.line.spacing, self.line.x
+        spacing = self.line.spacing
         samples, last = [Sample(0.0, 0.0)], 0.0
         for part in reversed(TWO_SIDED if len(sides) == 2 else ONE_SIDED):
-            last = max((x + reach * part) - x, last + spacing)
+            last = max(self.line.actual(reach * part), last + spacing)
             for side in sides:
                 found = self.sample(side * last)
                 if found is None:
@@ -181,7 +195,7 @@ class Differences:
         unheld: list[Window] = []
         reach, low, high = self.start, 0.0, math.inf  # at low, rounding is all the error; at high, structure is
         for _ in range(5):
-            if len(self.line.taken) - self.before > EVALUATIONS - 10:
+            if len(self.line.taken) - self.before > EVALUATIONS - 10 or not self.line.has_room_for(10):
                 break
             now = self.window(reach, sides, self.noise)
             if now is None:  # outside the domain
@@ -208,7 +222,7 @@ class Differences:
             if not low < reach < high / 2:
                 reach = math.sqrt(low * high)
             reach = self.on_grid(reach)
-            if not low < reach < high or reach > self.line.unit:
+            if not low < reach < high:
                 break
         if best is None and unheld and self.opaque:
             return min((self.rough(window, sides) for window in unheld), key=lambda window: window.error)
@@ -266,7 +280,7 @@ class Differences:
         moved = [(abs(t - self.line.x), got[self.o]) for t, got in self.line.taken.items() if got is not None]
         rises = [(h, abs(y - self.y)) for h, y in moved if y != self.y and h > width]
         far = width
-        while not rises and far < 1e3 * self.line.unit:
+        while not rises and far < 1e3 * self.line.unit and self.line.has_room_for(2):
             far *= 31.0
             found = [self.sample(-far), self.sample(far)]
             rises = [(far, abs(sample.rise)) for sample in found if sample is not None and sample.rise]
@@ -291,7 +305,7 @@ class Differences:
         unseen = [s for s in (-1, 1) if s not in self.sides and self.sample(s * self.line.spacing) is not None]
         if unseen or not self.sides:  # f ends nearby, and changes over distances that rounding hides
             return Slope()
-        if 0 < abs(self.line.x) < 1e6 * self.line.spacing:  # a subnormal number
+        if 0 < abs(self.line.x) < 1e6 * self.line.format.least:  # a subnormal number
             return Slope()
         one = "" if len(self.sides) == 2 else "one-sided"
         if any(map(self.jumps, self.sides)):

@@ -116,8 +116,10 @@ class Examined:
         return self.finer[o * len(self.xs) + i]
 
 
-def judge(row: GradientRow, reverse: float, forward: float, slope: Slope, rounding: float) -> None:
-    """Fill in the tolerance, the verdict and the note.
+def judge(
+    row: GradientRow, reverse: float, forward: float, slope: Slope, rounding: float, resolution: float = RESOLUTION
+) -> None:
+    """Fill in the tolerance, the verdict and the note; ``resolution`` is the relative fault that an "ok" excludes.
 
     What is resolved is measured against the derivative itself, however small; only a derivative of 0 against the
     difference quotients that it was computed from.  "still", if these are 0 as well, is for the caller to settle.
@@ -139,7 +141,7 @@ def judge(row: GradientRow, reverse: float, forward: float, slope: Slope, roundi
         row.verdict, row.note = "wrong", "the slope is infinite"
     elif abs(reverse - slope.value) > row.tolerance:
         row.verdict = "wrong"
-    elif row.tolerance <= RESOLUTION * (abs(reverse) or max(abs(slope.value), slope.scale)):
+    elif row.tolerance <= resolution * (abs(reverse) or max(abs(slope.value), slope.scale)):
         row.verdict = slope.kind or "ok"
     elif reverse == slope.value == slope.scale == 0.0:
         row.verdict = "still" if slope.error else slope.kind or "ok"  # it does not move, at least by more than rounding

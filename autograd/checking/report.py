@@ -28,6 +28,11 @@ class GradientRow:
       confirmed on its own, or nothing is;
     * ``wrong``, ``not finite``, ``different`` (f gives another value on floats than on Values) and ``unconfirmed`` (too
       rough or at a kink, and a primitive is wrong) fail.
+
+    ``resolution`` is the smallest fault, relative to the derivative, that would have been noticed; ``rate`` the power
+    of the step as which the Taylor remainder falls: 2 or more where the derivative is right, 1 where it is not, None if
+    the remainder is noise; ``oracle`` what told the numeric derivative.  Of a black box ``reverse`` and ``forward``
+    are both what is ``claimed``.
     """
 
     order: int
@@ -42,6 +47,14 @@ class GradientRow:
     note: str = ""
     left: float | None = None
     right: float | None = None
+    resolution: float = math.inf
+    rate: float | None = None
+    oracle: str = "differences"
+
+    @property
+    def claimed(self) -> float:
+        """The derivative on trial: that of reverse mode, or what a black box's user says it is."""
+        return math.nan if self.reverse is None else self.reverse
 
     @property
     def passed(self) -> bool:
@@ -86,6 +99,38 @@ class Culprit:
 
 
 @dataclass
+class Directions:
+    """How many random directions out of how many coordinates' were looked at, and what that can miss.
+
+    ``tolerance`` is what a slope in a direction may differ, ``size`` the mean of a derivative's size times the scale of
+    its coordinate.
+    """
+
+    count: int
+    coordinates: int
+    tolerance: float
+    size: float
+
+    def chance_to_miss(self, fault: float) -> float:
+        """The chance that a fault in one coordinate is not noticed in any direction; the fault is its size times the
+        scale of the coordinate.  A direction takes from a half to all of the scale, all equally likely."""
+        if not fault:
+            return 1.0
+        return min(1.0, max(0.0, 2 * self.tolerance / abs(fault) - 1)) ** self.count
+
+    def __str__(self) -> str:
+        kind = "random direction" if self.count == 1 else "random directions"
+        text = f"{self.count} {kind} in {self.coordinates:,} coordinates: one fault alone"
+        if not self.size or not math.isfinite(self.tolerance):
+            return f"{text} may be missed"
+        sure, half = 2 * self.tolerance / self.size, 2 * self.tolerance / (1 + 0.5 ** (1 / self.count)) / self.size
+        return (
+            f"{text} is missed with chance 0 if it is larger than {sure:.1g} of the mean derivative, 1/2 if "
+            f"{half:.1g}, 1 if smaller than {sure / 2:.1g} (derivatives times the scales of their coordinates)"
+        )
+
+
+@dataclass
 class GradientReport:
     """What ``check_grads`` found; ``print`` it, or read ``rows``, or ``as_dict`` it into JSON."""
 
@@ -95,23 +140,40 @@ class GradientReport:
     rows: list[GradientRow] = field(default_factory=list)
     culprits: list[Culprit] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    claim: str = ""  # which of a black box's derivatives was on trial, as "grad"
+    causes: list[str] = field(default_factory=list)  # what the fault of a claim looks like
+    evaluations: int = 0  # of a black box
+    directions: Directions | None = None  # if not each coordinate was looked at
+    strict: bool = False
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was found wrong; a row that is inconclusive passes."""
-        return all(row.passed for row in self.rows)
+        """Whether nothing was found wrong; a row that is inconclusive passes, unless the check is ``strict``."""
+        return not any(map(self.fails, self.rows))
+
+    def fails(self, row: GradientRow) -> bool:
+        return not row.passed or (self.strict and row.verdict == "inconclusive")
+
+    @property
+    def resolution(self) -> float:
+        """The smallest fault, relative to its derivative, that would have been noticed in every row."""
+        return max((row.resolution for row in self.rows), default=math.inf)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as dicts, lists, strings and numbers; a number that is not finite as "inf", "-inf" or "nan"."""
         return {"passed": self.passed, **_for_json(asdict(self))}
 
     def __str__(self) -> str:
-        return "\n".join([self._headline(), *_table(self.rows), *map(str, self.culprits), *self.remarks])
+        table = _table(self.rows, claimed=bool(self.claim))
+        lines = [self._headline(), *table, *map(str, self.culprits), *self.causes]
+        lines += [str(self.directions)] if self.directions else []
+        return "\n".join([*lines, *self.remarks])
 
     def _headline(self) -> str:
         point = [f"{path} = {_shown(x)}" for path, x in list(self.point.items())[:6]]
-        at = ", ".join(point) + (f", … ({len(self.point)} numbers)" if len(self.point) > 6 else "")
-        failed = sum(not row.passed for row in self.rows)
+        count = self.directions.coordinates if self.directions else len(self.point)
+        at = ", ".join(point) + (f", … ({count} numbers)" if count > 6 else "")
+        failed = sum(map(self.fails, self.rows))
         if failed:
             verb = "is" if failed == 1 else "are"
             return f"{self.function} at {at}: {failed} of {len(self.rows)} derivatives {verb} not confirmed"
@@ -134,6 +196,13 @@ def _shown(x: float | None) -> str:
     return "raises" if x is None else f"{x:.12g}"
 
 
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """The names, or the first of them."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
 def _for_json(x: Any) -> Any:
     if isinstance(x, float) and not math.isfinite(x):
         return str(x)
@@ -142,16 +211,21 @@ def _for_json(x: Any) -> Any:
     return [_for_json(item) for item in x] if isinstance(x, list | tuple) else x
 
 
-def _table(rows: Sequence[GradientRow], limit: int = 40) -> list[str]:
+def _table(rows: Sequence[GradientRow], limit: int = 40, claimed: bool = False) -> list[str]:
     """The rows in aligned columns, at most ``limit`` of them: first of all those that are not plainly ok."""
     first = sorted(range(len(rows)), key=lambda i: (rows[i].verdict == "ok", i))[:limit]
     shown = [rows[i] for i in sorted(first)]
-    cells = [["order", "output", "by", "reverse", "forward", "numeric", "± error", "verdict"]]
+    ours = ["claimed"] if claimed else ["reverse", "forward"]
+    witnesses = ["resolution", "rate"] if claimed else []
+    cells = [["order", "output", "by", *ours, "numeric", "± error", *witnesses, "verdict"]]
     for row in shown:
-        ours = [_shown(row.reverse), _shown(row.forward), _shown(row.numeric), f"{row.error:.1g}"]
-        cells.append(
-            [str(row.order), row.output, ", ".join(row.by), *ours, ": ".join(filter(None, [row.verdict, row.note]))]
-        )
+        numbers = [_shown(row.reverse), _shown(row.forward)][: len(ours)]
+        numbers += [_shown(row.numeric), f"{row.error:.1g}"]
+        if claimed:
+            numbers += [f"{row.resolution:.1g}", "—" if row.rate is None else f"{row.rate:.2f}"]
+        by = "" if row.oracle == "differences" else f"by {row.oracle}"
+        verdict = ": ".join(filter(None, [row.verdict, ", ".join(filter(None, [row.note, by]))]))
+        cells.append([str(row.order), row.output, ", ".join(row.by), *numbers, verdict])
     if len({row.output for row in rows}) == 1:
         cells = [[line[0], *line[2:]] for line in cells]
     columns = []

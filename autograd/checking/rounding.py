@@ -20,6 +20,7 @@ from ..sweeps import dependents, edges
 from ..value import Value, numbers_of
 from .fits import fit
 from .flat import Flat
+from .plain import DOUBLE, Format
 
 EPSILON = sys.float_info.epsilon
 SPACING = math.ulp(0.0)
@@ -99,20 +100,31 @@ def natural_length(x: float, y: float, slope: float) -> float:
     return min(max(length, min(1.0, abs(x))), max(1.0, abs(x)))
 
 
-def noise_along(f: Callable[[float], float | None], x: float, y: float, reach: float, part: float = 0.0) -> float:
+def noise_along(
+    f: Callable[[float], float | None],
+    x: float,
+    y: float,
+    reach: float,
+    part: float = 0.0,
+    format: Format = DOUBLE,
+) -> float:
     """Three times the standard deviation of f(t) from a smooth function around x, where it is y.
 
     ``reach`` is small, so that it is noise and no structure that is seen; but as long as f hardly moves, it grows.
-    What is less than ``part`` of the rises is no noise.
+    What is less than ``part`` of the rises is no noise.  ``format`` is that of the numbers t.
     """
-    reach = max(reach, 32 * math.ulp(x))
+    reach = max(reach, 32 * format.spacing(x))
     while reach <= 2.0**-4 * max(1.0, abs(x)) or part:
         samples = [(0.0, 0.0)]
+        if not part and f(format.nearest(x + NODES[-1] * reach)) == y:
+            reach *= 32
+            continue
         for size in NODES:
             for step in (-size * reach, size * reach):
-                value = f(x + step)
+                t = format.nearest(x + step)
+                value = f(t)
                 if value is not None:
-                    samples.append((((x + step) - x) / reach, value - y))
+                    samples.append(((t - x) / reach, value - y))
         rises = sorted({rise for _, rise in samples})
         if len(rises) > 4:
             samples.sort()

@@ -2,7 +2,7 @@
 
 ``Value`` records what is computed from it and ``backward`` fills in the gradients; ``autograd.math`` is Python's math
 module, differentiable; ``grad``, ``jacobian``, ``hessian``, ``jvp``, ``vjp`` and ``hvp`` make derivatives of functions;
-``check_grads`` compares them with finite differences and ``draw`` shows the graph.
+``check_grads`` compares them with finite differences, ``draw`` shows the graph and ``explain`` writes a derivative out.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,9 @@ from .value import Value
 if TYPE_CHECKING:
     from .checking import GradientMismatch, check_grads
     from .compile import compile
+    from .formulas import derivative_formula
     from .view import Graph, draw
+    from .view.explain import explain
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,7 +31,9 @@ __all__ = [
     "Value",
     "check_grads",
     "compile",
+    "derivative_formula",
     "draw",
+    "explain",
     "grad",
     "gradients",
     "hessian",
@@ -47,8 +51,10 @@ _LATER = {
     "GradientMismatch": "checking",
     "check_grads": "checking",
     "Graph": "view",
-    "draw": "view",
     "compile": "compile",
+    "derivative_formula": "formulas",
+    "draw": "view",
+    "explain": "view",
 }
 
 

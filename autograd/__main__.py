@@ -1,4 +1,4 @@
-"""The command line: ``python -m autograd grad "tanh(a*b + c)" a=2 b=-3 c=10``, and draw, check and demo.
+"""The command line: ``python -m autograd grad "tanh(a*b + c)" a=2 b=-3 c=10``, and explain, draw, check and others.
 
 Exit codes: 0 if all went well; 1 if a check or a computation failed, or a file could not be written; 2 for wrong usage
 or a refused expression.  Results go to standard output, errors in one line to standard error.
@@ -7,6 +7,7 @@ or a refused expression.  Results go to standard output, errors in one line to s
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import re
@@ -32,6 +33,7 @@ PROG = f"python -m {NAME}"
 EXAMPLES = f"""\
 examples:
   {PROG} grad "tanh(a*b + c)" a=2 b=-3 c=10
+  {PROG} explain "tanh(a*b + c)" a=2 b=-3 c=10 --wrt a
   {PROG} check "where(x > 0, x**2, 0)" x=0.5 --order 2
   {PROG} draw "log(x)*y + sin(y)" x=2 y=5 -o graph.svg
   {PROG} rules tanh
@@ -92,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
         default=2,
         help="of orders 1 to K, up to 5 (default: 2)",
     )
+    explain = command("explain", "Write a derivative out: each local partial, the sums where paths meet, the product")
+    explain.add_argument("--wrt", metavar="NAME", help="the variable to differentiate by (default: each of them)")
     draw = command("draw", "Draw the graph with data, gradients and local partials")
     draw.add_argument("-o", "--output", metavar="FILE", default="graph.svg", help=".svg or .dot (default: graph.svg)")
     draw.add_argument("--depth", type=_natural, metavar="N", help="only what lies within N operations of the result")
@@ -100,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("-o", "--output", metavar="FILE", default="demo.svg", help="the drawing (default: demo.svg)")
     rules = command("rules", "Print the derivatives, domain and convention of one function or all", of_expression=False)
     rules.add_argument("name", metavar="NAME", nargs="?", help="a function's name, such as tanh (default: all)")
-    for sub in (grad, check, demo):
+    for sub in (grad, check, explain, demo):
         sub.add_argument("--json", action="store_true", help="print one JSON object; a number not finite is a string")
     return parser
 
@@ -130,6 +134,8 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     elif "expression" in args:
         args.expression = args.expression.removeprefix(_SHIELD)
         args.assignments = [arg.removeprefix(_SHIELD) for arg in [*args.assignments, *rest]]
+    if getattr(args, "wrt", None) is not None:
+        args.wrt = normalize("NFKC", args.wrt.removeprefix(_SHIELD))
     if "output" in args:
         args.output = args.output.removeprefix(_SHIELD)
         if Path(args.output).suffix.lower() not in (".svg", ".dot"):
@@ -223,6 +229,29 @@ def _check(args: argparse.Namespace) -> int:
     else:
         print(report)
     return _verdict(report)
+
+
+def _explain(args: argparse.Namespace) -> int:
+    from .view import explain
+
+    function, point = _function(args)
+    if args.wrt is not None and args.wrt not in point:
+        raise UsageError(f"--wrt {args.wrt}: the variables are {', '.join(point)}")
+    value, leaves = _recorded(function, point)
+    found = [explain(value, leaf) for leaf in leaves if args.wrt in (None, leaf.label)]
+    if args.json:
+        _print_json(
+            {"expression": function.text, "value": value.data, "explanations": [one.as_dict() for one in found]}
+        )
+    else:
+        print(f"{_free_name(point)} = {function}\n")
+        print("\n\n".join(map(str, found)))
+    return _verdict(_checked(function, point, 1))
+
+
+def _free_name(point: dict[str, float]) -> str:
+    """What the explanation calls the result."""
+    return "y" if "y" not in point else next(f"v{i}" for i in itertools.count(1) if f"v{i}" not in point)
 
 
 def _draw(args: argparse.Namespace) -> int:
@@ -324,7 +353,7 @@ def _rules(args: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"grad": _grad, "check": _check, "draw": _draw, "demo": _demo, "rules": _rules}
+COMMANDS = {"grad": _grad, "check": _check, "explain": _explain, "draw": _draw, "demo": _demo, "rules": _rules}
 
 
 def _recorded(function: Expression, point: dict[str, float]) -> tuple[Value, list[Value]]:

@@ -176,6 +176,21 @@ def test_a_wrong_rule_fails_the_check(
 # ---- draw ------------------------------------------------------------------------------------------------------------
 
 
+def test_explain(capsys: Captured) -> None:
+    assert main(["explain", "tanh(a*b + c)", "a=2", "b=-3", "c=6.5", "--wrt", "a"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith("y = tanh(a*b + c)\n\ndy/da = dy/dv1 · dv1/da\n")
+    assert "dy/dv1 = 1 − y² = 1 − 0.462117157² = 0.786447733" in out
+    assert "dy/da = 0.786447733 × (−3) = −2.359343199" in out
+    assert main(["explain", "x*y + sin(y)", "x=2", "y=5", "--json"]) == 0
+    assert [one["by"] for one in strict(capsys.readouterr().out)["explanations"]] == ["x", "y"]
+    assert main(["explain", "relu(x)", "x=-1"]) == 0
+    assert "dy/dx = 0: on every path" in capsys.readouterr().out
+    assert main(["explain", "x*y", "x=2", "y=1", "--wrt", "z"]) == 2
+    assert capsys.readouterr().err == "autograd: --wrt z: the variables are x, y\n"
+
+
 def test_draw_svg(capsys: Captured, tmp_path: Path) -> None:
     path = tmp_path / "graph.svg"
     assert main(["draw", "log(x1)*x2 + sin(x2)", "x1=2", "-o", str(path), "x2=5"]) == 0

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from .formulas import derivative_formula
     from .view import Graph, draw
     from .view.explain import explain
+    from .view.steps import animate
 
 __version__ = "0.1.0"
 __all__ = [
     "GradientMismatch",
     "Graph",
     "Value",
+    "animate",
     "check_grads",
     "compile",
     "derivative_formula",
@@ -51,6 +53,7 @@ _LATER = {
     "GradientMismatch": "checking",
     "check_grads": "checking",
     "Graph": "view",
+    "animate": "view",
     "compile": "compile",
     "derivative_formula": "formulas",
     "draw": "view",

@@ -26,7 +26,7 @@ from .value import Value
 
 if TYPE_CHECKING:
     from .checking import GradientReport, GradientRow
-    from .view import Graph
+    from .view import Graph, Page
 
 NAME = "autograd"
 PROG = f"python -m {NAME}"
@@ -36,6 +36,7 @@ examples:
   {PROG} explain "tanh(a*b + c)" a=2 b=-3 c=10 --wrt a
   {PROG} check "where(x > 0, x**2, 0)" x=0.5 --order 2
   {PROG} draw "log(x)*y + sin(y)" x=2 y=5 -o graph.svg
+  {PROG} animate "log(x)*y + sin(y)" x=2 y=5 -o steps.html
   {PROG} rules tanh
   {PROG} demo
 
@@ -100,6 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     draw.add_argument("-o", "--output", metavar="FILE", default="graph.svg", help=".svg or .dot (default: graph.svg)")
     draw.add_argument("--depth", type=_natural, metavar="N", help="only what lies within N operations of the result")
     draw.add_argument("--limit", type=_natural, metavar="N", default=2000, help="refuse more nodes (default: 2000)")
+    animate = command("animate", "Make a page that plays the forward and the backward pass step by step")
+    animate.add_argument("-o", "--output", metavar="FILE", default="steps.html", help=".html (default: steps.html)")
     demo = command("demo", "Work a printed example: a 2-2-2 network, number by number", of_expression=False)
     demo.add_argument("-o", "--output", metavar="FILE", default="demo.svg", help="the drawing (default: demo.svg)")
     rules = command("rules", "Print the derivatives, domain and convention of one function or all", of_expression=False)
@@ -138,8 +141,10 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         args.wrt = normalize("NFKC", args.wrt.removeprefix(_SHIELD))
     if "output" in args:
         args.output = args.output.removeprefix(_SHIELD)
-        if Path(args.output).suffix.lower() not in (".svg", ".dot"):
-            raise UsageError(f"the name of the drawing must end in .svg or .dot, not {args.output!r}")
+        endings = (".html", ".htm") if args.command == "animate" else (".svg", ".dot")
+        if Path(args.output).suffix.lower() not in endings:
+            what = "page must end in .html" if args.command == "animate" else "drawing must end in .svg or .dot"
+            raise UsageError(f"the name of the {what}, not {args.output!r}")
     return args
 
 
@@ -271,6 +276,20 @@ def _draw(args: argparse.Namespace) -> int:
     return 0
 
 
+def _animate(args: argparse.Namespace) -> int:
+    from .view import animate
+
+    function, point = _function(args)
+    value, _ = _recorded(function, point)
+    try:
+        page = animate(value, title=f"Step by step: {_free_name(point)} = {function.text}")
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    _save(page, args.output)
+    print(f"{function} = {value.data!r}\n{args.output}: {page.nodes:,} nodes, {page.steps:,} steps")
+    return 0
+
+
 def _demo(args: argparse.Namespace) -> int:
     from . import demo
     from .native.choice import why_interpreted
@@ -353,7 +372,15 @@ def _rules(args: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"grad": _grad, "check": _check, "explain": _explain, "draw": _draw, "demo": _demo, "rules": _rules}
+COMMANDS = {
+    "grad": _grad,
+    "check": _check,
+    "explain": _explain,
+    "animate": _animate,
+    "draw": _draw,
+    "demo": _demo,
+    "rules": _rules,
+}
 
 
 def _recorded(function: Expression, point: dict[str, float]) -> tuple[Value, list[Value]]:
@@ -379,7 +406,7 @@ def _verdict(report: GradientReport) -> int:
     return 0 if report.passed else 1
 
 
-def _save(graph: Graph, path: str) -> None:
+def _save(graph: Graph | Page, path: str) -> None:
     try:
         graph.save(path)
     except OSError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..backward import topological
@@ -48,6 +49,21 @@ def draw(
     <Graph of 3 nodes and 3 edges>
     >>> graph.save("graph.dot")  # doctest: +SKIP
     """
+    return drawn(output, limit, depth, around)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Gradients and names, by node, that a drawing shows in the place of the nodes' own."""
+
+    grads: Mapping[Value, float]
+    names: Mapping[Value, str]
+
+
+def drawn(
+    output: Value | Iterable[Value], limit: int, depth: int | None, around: Value | None, other: Shown | None = None
+) -> Graph:
+    """What ``draw`` does."""
     outputs: list[Any] = [output] if isinstance(output, Value) or not isinstance(output, Iterable) else list(output)
     for value in [*outputs, *([] if around is None else [around])]:
         if not isinstance(value, Value):
@@ -70,7 +86,7 @@ def draw(
     if sum(type(arg) is float or arg in shown for node in shown for arg in node.args) > 10 * limit:
         raise ValueError(_too_large(f"{10 * limit:,} operands", limit))
 
-    view = _View(order, shown, users, outputs)
+    view = _View(order, shown, users, outputs, other)
     nodes = [node for node in order if node in shown]
     return Graph(dot.document(line for node in nodes for line in view.lines(node)), len(nodes), view.edges)
 
@@ -147,8 +163,14 @@ class _View:
     """The nodes to draw, and what has to be known of the whole graph to draw one of them."""
 
     def __init__(
-        self, order: list[Value], shown: set[Value], users: dict[Value, list[Value]] | None, outputs: list[Value]
+        self,
+        order: list[Value],
+        shown: set[Value],
+        users: dict[Value, list[Value]] | None,
+        outputs: list[Value],
+        other: Shown | None,
     ) -> None:
+        self.other = other
         self.number = {node: i for i, node in enumerate(order)}
         self.shown, self.users = shown, users
         self.far = _far([node for node in order if node in shown])
@@ -196,12 +218,18 @@ class _View:
         text = [dot.small(about) for about in (role, f"n{i}" if node in self.referred else None) if about is not None]
         if node.label:
             text.append(f"<B>{dot.typed(node.label)}</B>")
-        text.append(dot.field("data", dot.number(node.data)))
+        elif self.other is not None:
+            text.append(dot.small(self.other.names[node]))
+        data = [dot.number(node.data)]
+        if self.other is not None and used:  # both passes are those of the numbers that were used
+            data, used = [dot.number(x) for x in used.values()], {}
+        text.append(dot.field("data", ", ".join(data)))
         if used.keys() - {repr(node.data)}:  # the leaf was set afterwards
             text.append(dot.field("used", ", ".join(map(dot.number, used.values()))))
             full.append(f"used as {', '.join(used)}")
-        text.append(dot.field("grad", dot.number(node.grad) if node.has_grad else "—"))
-        full.append(f"grad {node.grad!r}" if node.has_grad else "grad not computed")
+        grad = self.other.grads.get(node) if self.other is not None else node.grad if node.has_grad else None
+        text.append(dot.field("grad", dot.number(grad) if grad is not None else "—"))
+        full.append(f"grad {grad!r}" if grad is not None else "grad not computed")
 
         cells = [dot.cell(text)]
         if caption:

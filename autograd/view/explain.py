@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 from .. import primitives as rows
-from ..formulas import ATOM, Symbol, usual, written
-from ..rows import Elementwise
+from ..formulas import Symbol, written
 from ..value import Value
 from ..value import numbers_of as operands_at
 from . import notation
 from .explanation import Explanation, Factor, Number, Sum, Term
-from .notation import Name, latex_of, number, numbers_of, text_of
-from .paths import Between, Paths, Use, central_difference, labels, uncollected
+from .names import LONG, Formulas
+from .notation import latex_of, number, numbers_of, text_of
+from .paths import Between, Paths, Use, central_difference, uncollected
 
 RETURNS = 6  # that are written out where more of them add up
 FACTORS = 10  # of a product that are written out
 SUMS = 10  # fan-outs that are written out
-LONG = 60  # characters of a formula beyond which its number must do
 
 
 def explain(output: Value, wrt: Value) -> Explanation:
@@ -66,24 +64,19 @@ def explain(output: Value, wrt: Value) -> Explanation:
         return _Derivation(paths).explanation()
 
 
-class _Derivation:
+class _Derivation(Formulas):
     """The parts of an explanation, as they are written."""
 
     def __init__(self, paths: Paths) -> None:
+        super().__init__(paths.order, paths.number)
         self.paths = paths
-        self.order = paths.order
-        self.names = labels(paths.order)
-        self.taken = set(self.names.values())
-        self.short: dict[int, str] = {}
-        self.mentioned: set[int] = {paths.top, paths.bottom}
+        self.mentioned |= {paths.top, paths.bottom}
         self.waiting: list[int] = []  # fan-outs to be written out
         self.sums: dict[int, Sum | None] = {}
         self.values: dict[int, Between] = {}
-        self.count = 0  # of short names
-        self.closed = False  # whether what has no name goes by its number
         for i, name in ((paths.top, "y"), (paths.bottom, "x")):
             if i not in self.names:
-                self._christen(i, name)
+                self.christen(i, name)
 
     def explanation(self) -> Explanation:
         paths = self.paths
@@ -94,8 +87,8 @@ class _Derivation:
         sums = [found for below in self.waiting if (found := self.sums[below]) is not None]
         numbers = self._numbers()
         return Explanation(
-            self._name(paths.top),
-            self._name(paths.bottom),
+            self.name(paths.top),
+            self.name(paths.bottom),
             paths.derivative,
             tuple(factors),
             tuple(sums),
@@ -103,81 +96,6 @@ class _Derivation:
             central_difference(paths) if paths.bottom != paths.top and math.isfinite(paths.derivative) else None,
             paths,
         )
-
-    # ---- names and formulas ------------------------------------------------------------------------------------------
-
-    def _christen(self, i: int, name: str = "") -> str:
-        while not name or name in self.taken:
-            self.count += 1
-            name = f"v{self.count}"
-        self.taken.add(name)
-        self.names[i] = self.short[i] = name
-        return name
-
-    def _name(self, i: int) -> str:
-        self.mentioned.add(i)
-        return self.names[i] if i in self.names else self._christen(i)
-
-    def _symbol(self, arg: Any, x: float, depth: int = 0) -> Any:
-        """An operand in a formula: its name, or for one without a name what it is a call of, if that is short."""
-        if not isinstance(arg, Value):
-            return x
-        i = self.paths.number[arg]
-        if i not in self.names and arg.op is not None and arg.args and depth < 3:
-            formula = self._call(i, depth + 1)
-            if formula is not None and len(formula.text) <= LONG // 2:
-                return formula
-            if self.closed:
-                return x
-        return Name(self._name(i), x)
-
-    def _call(self, i: int, depth: int = 0) -> Symbol | None:
-        """What a node is a call of; None for a leaf, and for a call of too many operands."""
-        node = self.order[i]
-        if node.op is None or not node.args or len(node.args) > 12:
-            return None
-        known = {*self.names}
-        mentioned = {*self.mentioned}
-        parts = [self._symbol(arg, x, depth) for arg, x in zip(node.args, operands_at(node), strict=True)]
-        formula = written(node.op, parts)
-        if len(formula.text) > 2 * LONG and depth:  # it will not be used, nor the names that it gave
-            for j in {*self.names} - known:
-                self.taken.discard(self.names.pop(j))
-                self.short.pop(j, None)
-            self.mentioned = mentioned
-        return formula
-
-    def _partial(self, user: int, place: int, value: float) -> Symbol | None:
-        """The partial of one operation as a formula; None if its rule has none, or a long one."""
-        node = self.order[user]
-        row, args = node.op, node.args
-        assert row is not None
-        if len(args) > 40 and not isinstance(row.partials, Elementwise):
-            return None
-        numbers = operands_at(node)
-        rules = row.partials
-        try:
-            if isinstance(rules, Elementwise):
-                run = len(args) // len(rules.rules)
-                places = range(place % run, len(args), run)
-                rule = rules.rules[place // run]
-            else:
-                places = range(len(args))
-                rule = rules[place] if isinstance(rules, tuple) else rules
-            xs = [_Later(self, args[k], numbers[k]) for k in places]
-            out = _Later(self, node, node.data)
-            formula: Any = usual(rule)(_Asked(out), *map(_Asked, xs))
-            if not isinstance(rules, tuple | Elementwise):
-                formula = list(formula)[place]
-            formula = _asked(formula)
-        except Exception:  # whatever a user's rule may do with what is no number
-            return None
-        if not isinstance(formula, Symbol):
-            formula = Symbol(repr(formula), ATOM, number=float(formula))
-        known = notation.constant(formula)
-        if len(formula.text) > LONG or (known is not None and abs(known - value) > 1e-9 * abs(value)):
-            return None
-        return formula if isinstance(formula, Symbol) else None
 
     # ---- products and sums -------------------------------------------------------------------------------------------
 
@@ -191,7 +109,7 @@ class _Derivation:
         if len(chain) > 4 * FACTORS:  # of a long product, the beginning and the end
             head, tail = chain[: FACTORS // 2 + 1], chain[-FACTORS // 2 :]
             value, count = self.paths.ratio(head[-1], tail[0]), len(chain) - len(head) - len(tail) + 1
-            middle = Factor(self._name(head[-1]), self._name(tail[0]), value, "many", count=count)
+            middle = Factor(self.name(head[-1]), self.name(tail[0]), value, "many", count=count)
             parts = [*self._steps(head), middle, *self._steps(tail, last)]
         else:
             parts = self._steps(chain, last)
@@ -218,9 +136,9 @@ class _Derivation:
 
     def _fan_out(self, below: int) -> Factor:
         above, uses = self.paths.dominator[below], self.paths.uses[below]
-        of, by = self._name(above), self._name(below)
+        of, by = self.name(above), self.name(below)
         if len(uses) <= 4 and all(user == above for user, _, _ in uses):  # b = a + a: one operation, several operands
-            steps = [self._partial(above, place, float(partial)) for _, place, partial in uses[::-1]]
+            steps = [self.partial(above, place, float(partial)) for _, place, partial in uses[::-1]]
             known = [step for step in steps if step is not None]
             if len(known) == len(steps):
                 text, numbers, latex = (" + ".join(map(write, known)) for write in (text_of, numbers_of, latex_of))
@@ -247,7 +165,7 @@ class _Derivation:
             while end < len(run):
                 use, below = run[end]
                 between = run[end - 1][1] if end > start else None
-                step = self._partial(use[0], use[1], float(use[2]))
+                step = self.partial(use[0], use[1], float(use[2]))
                 constant = notation.constant(step) if step is not None else None
                 if between is not None:
                     unchanged = formula is not None and notation.constant(formula) == 1
@@ -270,7 +188,7 @@ class _Derivation:
         value = 1.0
         for use, _ in group:
             value = value * use[2]
-        of, by = self._name(group[0][0][0]), self._name(group[-1][1])
+        of, by = self.name(group[0][0][0]), self.name(group[-1][1])
         if formula is None:
             return Factor(of, by, value, "partial", formula=f"the rule of {self.order[group[0][0][0]].op}")
         text, numbers = text_of(formula), numbers_of(formula)
@@ -290,7 +208,7 @@ class _Derivation:
         for one in returns:
             factors = self._product(above, one.use[0], one.use)
             terms.append(Term(self._name_on_the_way(one.use, above), factors, one.value, one.paths))
-        self.sums[below] = Sum(self._name(above), self._name(below), found.value, found.paths, tuple(terms), rest)
+        self.sums[below] = Sum(self.name(above), self.name(below), found.value, found.paths, tuple(terms), rest)
 
     def _name_on_the_way(self, use: Use, above: int) -> str:
         """What a return passes first, from the operand's side: a node with a name, else the operation in short."""
@@ -304,14 +222,14 @@ class _Derivation:
             if up[0] == above:
                 break
             i = up[0]
-        call = self._call(i)
-        return text_of(call) if call is not None and len(call.text) <= LONG // 2 else self._name(i)
+        call = self.call(i)
+        return text_of(call) if call is not None and len(call.text) <= LONG // 2 else self.name(i)
 
     def _numbers(self) -> list[Number]:
         self.closed = True
         listed = []
         for i in sorted(self.mentioned):
-            node, formula = self.order[i], self._call(i)
+            node, formula = self.order[i], self.call(i)
             x = node.data
             if node.op is None:  # the number that was computed with
                 x = next((operands_at(self.order[k])[place] for k, place, _ in self.paths.uses.get(i, ())), x)
@@ -320,43 +238,6 @@ class _Derivation:
                 text, formula = f"{node.op}(…)", None
             listed.append(Number(self.names[i], x, text, latex_of(formula) if formula is not None else ""))
         return listed
-
-
-class _Later:
-    """A symbol that is made when a rule asks for it, so that operands that it does not use get no names."""
-
-    def __init__(self, derivation: _Derivation, arg: Any, x: float) -> None:
-        self.derivation, self.arg, self.x = derivation, arg, x
-
-    def symbol(self) -> Any:
-        return self.derivation._symbol(self.arg, self.x)
-
-
-class _Asked(Symbol):
-    """A symbol that stands for a later one in a rule's formula."""
-
-    __slots__ = ("later",)
-
-    def __init__(self, later: _Later) -> None:
-        super().__init__("?")
-        self.later = later
-
-
-def _asked(formula: Any) -> Any:
-    """The formula with the symbols that it asks for."""
-    if isinstance(formula, _Asked):
-        return formula.later.symbol()
-    if not isinstance(formula, Symbol) or not formula.args:
-        return formula
-    args = [_asked(arg) for arg in formula.args]
-    if formula.row is None:
-        sign = formula.text.split()[1]
-        parts = [arg if isinstance(arg, Symbol) else Symbol(f"{arg:g}") for arg in args]
-        return Symbol(f"{parts[0]} {sign} {parts[1]}", formula.precedence, None, tuple(parts))
-    numbers = [part.number if isinstance(part, Symbol) and not isinstance(part, Name) else part for part in args]
-    if formula.row is not rows.mul and all(isinstance(x, float) for x in numbers):  # 2 - 1, say
-        return float(formula.row.fn(*numbers))
-    return written(formula.row, args)
 
 
 def _size(x: float) -> float:

@@ -20,6 +20,7 @@ from .value import Value
 if TYPE_CHECKING:
     from .checking import GradientMismatch, check_grads
     from .compile import compile
+    from .diagnosis import diagnose, on_trial, trace_lines, why_not_finite
     from .formulas import derivative_formula
     from .view import Graph, draw
     from .view.explain import explain
@@ -34,6 +35,7 @@ __all__ = [
     "check_grads",
     "compile",
     "derivative_formula",
+    "diagnose",
     "draw",
     "explain",
     "grad",
@@ -44,9 +46,12 @@ __all__ = [
     "jvp",
     "math",
     "no_grad",
+    "on_trial",
     "primitive",
+    "trace_lines",
     "value_and_grad",
     "vjp",
+    "why_not_finite",
 ]
 
 _LATER = {
@@ -56,6 +61,10 @@ _LATER = {
     "animate": "view",
     "compile": "compile",
     "derivative_formula": "formulas",
+    "diagnose": "diagnosis",
+    "on_trial": "diagnosis",
+    "trace_lines": "diagnosis",
+    "why_not_finite": "diagnosis",
     "draw": "view",
     "explain": "view",
 }

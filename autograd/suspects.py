@@ -189,7 +189,7 @@ class Search:
             ):
                 return (
                     STORED,
-                    f"{nothing}: it is that of {name} times {name}, as if {name} had had its output for input",
+                    f"{nothing}; it is {name}'s times {name}, as in a chain that forward did not have",
                 )
         return MASK if step.wrong != [*step.params] and self._is_weight(parameter, step) else OTHER, nothing
 

@@ -799,7 +799,16 @@ def test_files_are_saved_by_their_ending(tmp_path: Path) -> None:
     for name, text in (("g.svg", graph.svg()), ("g.dot", graph.source), ("h.SVG", graph.svg())):
         graph.save(str(tmp_path / name))
         assert (tmp_path / name).read_bytes() == text.encode()
-    for name in ("g.png", "g", "svg", "g.svg.txt"):
-        with pytest.raises(ValueError, match=re.escape(f"{name!r}: the name must end in .svg or .dot")):
+    for name in ("g.gif", "g", "svg", "g.svg.txt"):
+        with pytest.raises(ValueError, match=re.escape(f"{name!r}: the name must end in .svg, .dot, .png or .pdf")):
             graph.save(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["g.dot", "g.svg", "h.SVG"]
+    graph.save(tmp_path / "g.png")
+    assert (tmp_path / "g.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+
+@pytest.mark.usefixtures("no_renderer")
+def test_a_pdf_is_what_the_renderer_writes(tmp_path: Path) -> None:
+    stand_in(tmp_path, "dot", "[ $2 = -Tpdf ] && echo '%PDF-'")
+    draw(Value(1.0)).save(tmp_path / "g.pdf")
+    assert (tmp_path / "g.pdf").read_bytes() == b"%PDF-\n"

@@ -13,6 +13,7 @@ from ..primitives import CONSTANT
 from ..sweeps import edges
 from ..value import Value, numbers_of
 from . import dot
+from .levels import LEVELS, levelled
 from .render import Graph
 
 _SHORT = 8  # ranks: where edges are many and long, those beyond it end at a reference
@@ -20,7 +21,12 @@ _LENGTHS = 500_000  # the sum of the cubes of all lengths at which that begins: 
 
 
 def draw(
-    output: Value | Iterable[Value], *, limit: int = 2000, depth: int | None = None, around: Value | None = None
+    output: Value | Iterable[Value],
+    *,
+    limit: int = 2000,
+    depth: int | None = None,
+    around: Value | None = None,
+    level: str = "full",
 ) -> Graph:
     """A drawing of the graph that one Value, or each of several, was computed from, as a ``Graph``.
 
@@ -37,6 +43,10 @@ def draw(
     the graph and those within ``depth`` edges of it in either direction: if ``depth`` is not given, its operands and
     its users.  What is left out next to a node that is drawn is counted in a dashed box.
 
+    ``level`` "neurons" or "layers" draws a large graph as boxes: what only one node uses is drawn as part of it, so
+    that a neuron is one box; what is computed alike from the same parameters, as by each sample, is one, "×100"; and
+    neurons of one shape with the same operands are a layer.
+
     Labels are shown as typed, save that control characters and characters which XML does not allow become U+FFFD, a
     tab becomes four spaces, CR and CR LF become a line break, and spaces at either end of a line no-break spaces.
 
@@ -49,7 +59,24 @@ def draw(
     <Graph of 3 nodes and 3 edges>
     >>> graph.save("graph.dot")  # doctest: +SKIP
     """
+    if level not in LEVELS:
+        raise ValueError(f"level must be {', '.join(LEVELS)}, not {level!r}")
+    if level != "full":
+        if depth is not None or around is not None:
+            raise ValueError("depth and around draw a part of the full graph: leave them out, or level")
+        return levelled(_listed(output), level, limit)
     return drawn(output, limit, depth, around)
+
+
+def _listed(output: Value | Iterable[Value]) -> list[Value]:
+    """The outputs to draw; TypeError for what is no Value, ValueError if there are none."""
+    outputs: list[Any] = [output] if isinstance(output, Value) or not isinstance(output, Iterable) else list(output)
+    for value in outputs:
+        if not isinstance(value, Value):
+            raise TypeError(f"draw takes Values, not {type(value).__name__} {value!r}")
+    if not outputs:
+        raise ValueError("draw needs at least one output, and the list is empty")
+    return outputs
 
 
 @dataclass(frozen=True)
@@ -64,12 +91,9 @@ def drawn(
     output: Value | Iterable[Value], limit: int, depth: int | None, around: Value | None, other: Shown | None = None
 ) -> Graph:
     """What ``draw`` does."""
-    outputs: list[Any] = [output] if isinstance(output, Value) or not isinstance(output, Iterable) else list(output)
-    for value in [*outputs, *([] if around is None else [around])]:
-        if not isinstance(value, Value):
-            raise TypeError(f"draw takes Values, not {type(value).__name__} {value!r}")
-    if not outputs:
-        raise ValueError("draw needs at least one output, and the list is empty")
+    outputs = _listed(output)
+    if around is not None:
+        _listed(around)
     if depth is not None and depth < 0:
         raise ValueError(f"depth must be 0 or more, not {depth!r}")
 

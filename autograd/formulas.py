@@ -125,7 +125,7 @@ def written(row: Primitive, args: Sequence[Any]) -> Symbol:
     return Symbol(row.write(*bracketed), row.precedence, row, tuple(parts))
 
 
-def _names(row: Primitive) -> tuple[str, ...]:
+def names_of(row: Primitive) -> tuple[str, ...]:
     """Names for the arguments; a row of any number of arguments gets two, or two a run."""
     if row.arity is not None:
         return NAMES.get(row.arity) or tuple(f"x{i}" for i in range(1, row.arity + 1))
@@ -136,7 +136,7 @@ def _names(row: Primitive) -> tuple[str, ...]:
 
 def call_formula(primitive: Primitive) -> str:
     """The call of a row on named arguments, as ``a ** b`` or ``hypot(x1, x2)``."""
-    return written(primitive, [Symbol(name) for name in _names(primitive)]).text
+    return written(primitive, [Symbol(name) for name in names_of(primitive)]).text
 
 
 def derivative_formula(primitive: Primitive) -> tuple[str, ...]:
@@ -146,7 +146,7 @@ def derivative_formula(primitive: Primitive) -> tuple[str, ...]:
     in two ways, as ``tanh``'s is for the sake of digits far out, it is the usual one.  A rule that does not run on
     symbols, as a user's may, is "(a function without a formula)".
     """
-    xs = [Symbol(name) for name in _names(primitive)]
+    xs = [Symbol(name) for name in names_of(primitive)]
     y = written(primitive, xs)
     rules = primitive.partials
     try:
@@ -168,7 +168,7 @@ def domain_formula(primitive: Primitive) -> str:
     """Where a row is real and smooth, as ``x in (0, inf)``; empty if that is everywhere."""
     if primitive.domain == (R,):
         return ""
-    names = _names(primitive)
+    names = names_of(primitive)
     bounded = [
         (name, primitive.domain[i % len(primitive.domain)])
         for i, name in enumerate(names)
@@ -183,7 +183,7 @@ def _interval(interval: Interval) -> str:
 
 def described(primitive: Primitive, width: int = 100) -> str:
     """A row in a few lines: its call, its derivatives, where it is smooth, and the convention elsewhere."""
-    call, names = call_formula(primitive), _names(primitive)
+    call, names = call_formula(primitive), names_of(primitive)
     lines = [call]
     for name, formula in zip(names, derivative_formula(primitive), strict=True):
         lines.append(fill(f"d/d{name} = {formula}", width, initial_indent="    ", subsequent_indent="        "))

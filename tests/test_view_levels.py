@@ -50,7 +50,7 @@ def test_a_neuron_is_a_box_and_samples_are_one():
 
 
 def test_a_layer_is_a_box():
-    loss, model = loss_of(7)
+    loss, _ = loss_of(7)
     found = boxes(draw(loss, level="layers"))
     assert found[0].startswith("3 × (relu ← add ← dot) parameters 9 samples ×7")
     assert found[1].startswith("2 × (relu ← add ← dot) parameters 8 samples ×7")

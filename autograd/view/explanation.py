@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..value import Value
 from . import notation
 from .notation import latex_number, latex_ratio, number, ratio
 from .paths import Edge, Paths
@@ -88,6 +89,10 @@ class Explanation:
     def edges(self) -> frozenset[Edge]:
         """The edges on its paths: (number of the result in topological order, place of the operand)."""
         return self.along.edges()
+
+    def places(self) -> frozenset[tuple[Value, int]]:
+        """The same edges by the results and the places of the operands in them, for ``draw(..., highlight=…)``."""
+        return frozenset((self.along.order[i], place) for i, place in self.edges)
 
     @property
     def agrees(self) -> bool:

@@ -227,7 +227,8 @@ class Search:
         absent = [(name, value.data) for name, value in step.params.items() if value not in self.number and value.data]
         adjoints, loss = self.adjoints({}), max(abs(ours), abs(theirs))
         for name, weight in absent:
-            for k, adjoint in enumerate(adjoints):
+            for k in reversed(range(len(self.order))):
+                adjoint = adjoints[k] if self.order[k].op is not None else 0.0
                 for j in range(p + 1, len(self.order)) if adjoint else ():
                     more = weight * adjoint * self.below(j)[p]
                     if more and abs(ours + more - theirs) <= min(tolerance, 1e-6) * loss:

@@ -19,6 +19,7 @@ exclude_patterns = ["store.py", "pictures", "_build"]
 html_theme = "furo"
 html_title = "glassgrad"
 nb_execution_mode = "off"  # they are stored with their outputs
+nb_render_markdown_format = "myst"
 myst_enable_extensions = ["dollarmath", "amsmath"]
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

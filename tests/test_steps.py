@@ -300,6 +300,18 @@ def test_axe_notices_what_keeps_people_out(opened: Callable[[Page], Any]) -> Non
     assert violations(browser)
 
 
+def test_in_a_frame_it_shows_its_picture(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "frame.html"
+    path.write_text(f"<!DOCTYPE html><title>frame</title><p>above</p>{animate(twice()).frame()}", encoding="utf-8")
+    browser.get(path.as_uri())
+    browser.switch_to.frame(0)
+    time.sleep(0.3)
+    numbers = [float(x) for x in browser.execute_script("return svg.getAttribute('viewBox')").split()]
+    assert all(math.isfinite(x) for x in numbers)
+    assert browser.execute_script("return nodes[0].g.getBoundingClientRect().width") > 20
+    browser.switch_to.default_content()
+
+
 def test_training_plays(opened: Callable[[Page], Any]) -> None:
     w = Value(0.5, "w")
     film = Film(

@@ -42,11 +42,11 @@ class Page:
             raise ValueError(f"cannot save a page as {Path(path).name!r}: the name must end in .html")
         write(path, self.html)
 
-    def frame(self, height: int = 640) -> str:
+    def frame(self, height: int = 680) -> str:
         """The page as an <iframe> that carries it along, to be put into another page."""
         return (
             f'<iframe srcdoc="{html.escape(self.html)}" title="Step through the graph" '
-            f'sandbox="allow-scripts" width="100%" height="{height}"></iframe>'
+            f'sandbox="allow-scripts" width="100%" height="{height}" frameborder="0"></iframe>'
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:

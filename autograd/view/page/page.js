@@ -201,7 +201,11 @@ function zoom(factor, cx = view.x + view.w / 2, cy = view.y + view.h / 2) {
   look();
 }
 let room = { w: stage.clientWidth, h: stage.clientHeight };
-new ResizeObserver(() => { room = { w: stage.clientWidth, h: stage.clientHeight }; }).observe(stage);
+let begun = false;
+new ResizeObserver(() => {
+  room = { w: stage.clientWidth, h: stage.clientHeight };
+  if (!begun && room.w && room.h) begin(); // in a frame, it has no size at first
+}).observe(stage);
 function scale() { return Math.min(room.w / view.w, room.h / view.h); }
 function follow(box) {
   if (!near) return;
@@ -235,9 +239,12 @@ stage.addEventListener('wheel', event => {
   zoom(event.deltaY < 0 ? 1.15 : 1 / 1.15, view.x + view.w / 2 + (event.clientX - box.x - box.width / 2) / s,
     view.y + view.h / 2 + (event.clientY - box.y - box.height / 2) / s);
 }, { passive: false });
-whole();
-if (scale() < 0.6) { // too small to read as a whole: begin near, and go where it happens
-  zoom(0.9 / scale(), nodes[0].box.x + nodes[0].box.width / 2, nodes[0].box.y + offset.y);
+function begin() {
+  begun = true;
+  whole();
+  if (scale() < 0.6) { // too small to read as a whole: near where it begins, and on to where it happens
+    zoom(0.9 / scale(), nodes[0].box.x + nodes[0].box.width / 2, nodes[0].box.y + offset.y);
+  }
 }
 
 // ---- training, one frame a step of it

@@ -2,7 +2,7 @@
 
 ``Value`` records what is computed from it and ``backward`` fills in the gradients; ``autograd.math`` is Python's math
 module, differentiable; ``grad``, ``jacobian``, ``hessian``, ``jvp``, ``vjp`` and ``hvp`` make derivatives of functions;
-``check_grads`` compares them with finite differences and ``draw`` shows the graph.
+``check_grads`` compares them with finite differences, ``draw`` shows the graph and ``explain`` writes a derivative out.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -20,16 +20,24 @@ from .value import Value
 if TYPE_CHECKING:
     from .checking import GradientMismatch, check_grads
     from .compile import compile
+    from .diagnosis import diagnose, on_trial, trace_lines, why_not_finite
+    from .formulas import derivative_formula
     from .view import Graph, draw
+    from .view.explain import explain
+    from .view.steps import animate
 
 __version__ = "0.1.0"
 __all__ = [
     "GradientMismatch",
     "Graph",
     "Value",
+    "animate",
     "check_grads",
     "compile",
+    "derivative_formula",
+    "diagnose",
     "draw",
+    "explain",
     "grad",
     "gradients",
     "hessian",
@@ -38,17 +46,27 @@ __all__ = [
     "jvp",
     "math",
     "no_grad",
+    "on_trial",
     "primitive",
+    "trace_lines",
     "value_and_grad",
     "vjp",
+    "why_not_finite",
 ]
 
 _LATER = {
     "GradientMismatch": "checking",
     "check_grads": "checking",
     "Graph": "view",
-    "draw": "view",
+    "animate": "view",
     "compile": "compile",
+    "derivative_formula": "formulas",
+    "diagnose": "diagnosis",
+    "on_trial": "diagnosis",
+    "trace_lines": "diagnosis",
+    "why_not_finite": "diagnosis",
+    "draw": "view",
+    "explain": "view",
 }
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m autograd grad "tanh(a*b + c)" a=2 b=-3 c=10``, and draw, check and demo.
+"""The command line: ``python -m autograd grad "tanh(a*b + c)" a=2 b=-3 c=10``, and explain, draw, check and others.
 
 Exit codes: 0 if all went well; 1 if a check or a computation failed, or a file could not be written; 2 for wrong usage
 or a refused expression.  Results go to standard output, errors in one line to standard error.
@@ -7,6 +7,7 @@ or a refused expression.  Results go to standard output, errors in one line to s
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import re
@@ -25,16 +26,18 @@ from .value import Value
 
 if TYPE_CHECKING:
     from .checking import GradientReport, GradientRow
-    from .view import Graph
+    from .view import Graph, Page
 
 NAME = "autograd"
 PROG = f"python -m {NAME}"
 EXAMPLES = f"""\
 examples:
   {PROG} grad "tanh(a*b + c)" a=2 b=-3 c=10
+  {PROG} explain "tanh(a*b + c)" a=2 b=-3 c=10 --wrt a
   {PROG} check "where(x > 0, x**2, 0)" x=0.5 --order 2
   {PROG} check module:function --grad module:gradient --at "[0.5, 2.0]"
   {PROG} draw "log(x)*y + sin(y)" x=2 y=5 -o graph.svg
+  {PROG} animate "log(x)*y + sin(y)" x=2 y=5 -o steps.html
   {PROG} rules tanh
   {PROG} demo
 
@@ -97,15 +100,19 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--at", metavar="LIST", help='of module:function, the arguments, such as "[0.5, 2.0]"')
     check.add_argument("--grad", metavar="MODULE:NAME", help="of module:function, the gradient that is claimed")
     check.add_argument("--strict", action="store_true", help="let nothing inconclusive pass")
+    explain = command("explain", "Write a derivative out: each local partial, the sums where paths meet, the product")
+    explain.add_argument("--wrt", metavar="NAME", help="the variable to differentiate by (default: each of them)")
     draw = command("draw", "Draw the graph with data, gradients and local partials")
     draw.add_argument("-o", "--output", metavar="FILE", default="graph.svg", help=".svg or .dot (default: graph.svg)")
     draw.add_argument("--depth", type=_natural, metavar="N", help="only what lies within N operations of the result")
     draw.add_argument("--limit", type=_natural, metavar="N", default=2000, help="refuse more nodes (default: 2000)")
+    animate = command("animate", "Make a page that plays the forward and the backward pass step by step")
+    animate.add_argument("-o", "--output", metavar="FILE", default="steps.html", help=".html (default: steps.html)")
     demo = command("demo", "Work a printed example: a 2-2-2 network, number by number", of_expression=False)
     demo.add_argument("-o", "--output", metavar="FILE", default="demo.svg", help="the drawing (default: demo.svg)")
     rules = command("rules", "Print the derivatives, domain and convention of one function or all", of_expression=False)
     rules.add_argument("name", metavar="NAME", nargs="?", help="a function's name, such as tanh (default: all)")
-    for sub in (grad, check, demo):
+    for sub in (grad, check, explain, demo):
         sub.add_argument("--json", action="store_true", help="print one JSON object; a number not finite is a string")
     return parser
 
@@ -135,10 +142,14 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     elif "expression" in args:
         args.expression = args.expression.removeprefix(_SHIELD)
         args.assignments = [arg.removeprefix(_SHIELD) for arg in [*args.assignments, *rest]]
+    if getattr(args, "wrt", None) is not None:
+        args.wrt = normalize("NFKC", args.wrt.removeprefix(_SHIELD))
     if "output" in args:
         args.output = args.output.removeprefix(_SHIELD)
-        if Path(args.output).suffix.lower() not in (".svg", ".dot"):
-            raise UsageError(f"the name of the drawing must end in .svg or .dot, not {args.output!r}")
+        endings = (".html", ".htm") if args.command == "animate" else (".svg", ".dot")
+        if Path(args.output).suffix.lower() not in endings:
+            what = "page must end in .html" if args.command == "animate" else "drawing must end in .svg or .dot"
+            raise UsageError(f"the name of the {what}, not {args.output!r}")
     return args
 
 
@@ -299,6 +310,29 @@ def _spread(function: Any, values: Any) -> tuple[Any, ...]:
     return tuple(np.array(value, dtype=float) if isinstance(value, list) else value for value in values)
 
 
+def _explain(args: argparse.Namespace) -> int:
+    from .view import explain
+
+    function, point = _function(args)
+    if args.wrt is not None and args.wrt not in point:
+        raise UsageError(f"--wrt {args.wrt}: the variables are {', '.join(point)}")
+    value, leaves = _recorded(function, point)
+    found = [explain(value, leaf) for leaf in leaves if args.wrt in (None, leaf.label)]
+    if args.json:
+        _print_json(
+            {"expression": function.text, "value": value.data, "explanations": [one.as_dict() for one in found]}
+        )
+    else:
+        print(f"{_free_name(point)} = {function}\n")
+        print("\n\n".join(map(str, found)))
+    return _verdict(_checked(function, point, 1))
+
+
+def _free_name(point: dict[str, float]) -> str:
+    """What the explanation calls the result."""
+    return "y" if "y" not in point else next(f"v{i}" for i in itertools.count(1) if f"v{i}" not in point)
+
+
 def _draw(args: argparse.Namespace) -> int:
     from .view import draw
 
@@ -313,6 +347,20 @@ def _draw(args: argparse.Namespace) -> int:
         ) from None
     _save(graph, args.output)
     print(f"{function} = {value.data!r}\n{args.output}: {graph.nodes:,} nodes, {graph.edges:,} edges")
+    return 0
+
+
+def _animate(args: argparse.Namespace) -> int:
+    from .view import animate
+
+    function, point = _function(args)
+    value, _ = _recorded(function, point)
+    try:
+        page = animate(value, title=f"Step by step: {_free_name(point)} = {function.text}")
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    _save(page, args.output)
+    print(f"{function} = {value.data!r}\n{args.output}: {page.nodes:,} nodes, {page.steps:,} steps")
     return 0
 
 
@@ -398,7 +446,15 @@ def _rules(args: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"grad": _grad, "check": _check, "draw": _draw, "demo": _demo, "rules": _rules}
+COMMANDS = {
+    "grad": _grad,
+    "check": _check,
+    "explain": _explain,
+    "animate": _animate,
+    "draw": _draw,
+    "demo": _demo,
+    "rules": _rules,
+}
 
 
 def _recorded(function: Expression, point: dict[str, float]) -> tuple[Value, list[Value]]:
@@ -424,7 +480,7 @@ def _verdict(report: GradientReport) -> int:
     return 0 if report.passed else 1
 
 
-def _save(graph: Graph, path: str) -> None:
+def _save(graph: Graph | Page, path: str) -> None:
     try:
         graph.save(path)
     except OSError as error:

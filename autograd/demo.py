@@ -55,10 +55,15 @@ CORRECTED = {"dE_o2/dout_h1": "-.019049118", "E after the step": ".291027774"}
 REMARKS = (
     "dE_o2/dout_h1: the published figure is what rounded ones give, .036350306 - .055399425: its last digit is off.",
     (
-        "E after the step: the published step moves w5 to w8 first and takes the deltas of the hidden neurons through "
-        "the moved weights, which breaks the chain rule. That step, taken here too, leads to the published figure."
+        "E after the step: the figure in print is that of a step which moves w5 to w8 first and takes the deltas of "
+        "the hidden neurons through the moved weights, which breaks the chain rule; that step, taken here too, leads "
+        "to it. The program printed beside it moves all weights at once, as the printed w1 to w4 do, and gives "
+        ".291027774."
     ),
-    "net_h1: the published formula has w3 where w2 belongs, which would give .3825; its figure is right.",
+    (
+        "net_h1: the second of its two published formulas has w3 where w2 belongs, which would give .3825; the first "
+        "is right."
+    ),
 )
 
 

@@ -32,36 +32,48 @@ COMPARISON, PRODUCT, NEGATIVE, POWER, ATOM = 0, 2, 3, 4, 9  # precedences, as in
 
 
 class Symbol:
-    """A formula; operators, comparisons and rows of it are longer ones, with brackets where they are needed."""
+    """A formula; operators, comparisons and rows of it are longer ones, with brackets where they are needed.
 
-    __slots__ = ("precedence", "text")
+    ``row`` and ``args`` are what it is a call of (None: a name, a number or a comparison), ``number`` is what a name
+    stands for, where that is known.
+    """
+
+    __slots__ = ("args", "number", "precedence", "row", "text")
     __hash__ = None  # type: ignore[assignment]  # == gives a formula
 
-    def __init__(self, text: str, precedence: int = ATOM) -> None:
+    def __init__(
+        self,
+        text: str,
+        precedence: int = ATOM,
+        row: Primitive | None = None,
+        args: tuple[Symbol, ...] = (),
+        number: float | None = None,
+    ) -> None:
         self.text = text
         self.precedence = precedence
+        self.row, self.args, self.number = row, args, number
 
     def __repr__(self) -> str:
         return self.text
 
     @staticmethod
     def _apply(row: Primitive, args: tuple[Any, ...]) -> Symbol:
-        return _written(row, args)
+        return written(row, args)
 
     def __bool__(self) -> NoReturn:
         raise TypeError(f"{self} is neither true nor false: use where")
 
     def __neg__(self) -> Symbol:
-        return _written(rows.neg, (self,))
+        return written(rows.neg, (self,))
 
     def __abs__(self) -> Symbol:
-        return _written(rows.abs_, (self,))
+        return written(rows.abs_, (self,))
 
 
 def _operator(row: Primitive, reflected: bool) -> Callable[[Symbol, Any], Symbol]:
     if reflected:
-        return lambda self, other: _written(row, (other, self))
-    return lambda self, other: _written(row, (self, other))
+        return lambda self, other: written(row, (other, self))
+    return lambda self, other: written(row, (self, other))
 
 
 for _name, _row in {
@@ -74,7 +86,9 @@ for _name, _sign in {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "
     setattr(
         Symbol,
         f"__{_name}__",
-        lambda self, other, sign=_sign: Symbol(f"{self} {sign} {_symbol(other)}", COMPARISON),
+        lambda self, other, sign=_sign: Symbol(
+            f"{self} {sign} {_symbol(other)}", COMPARISON, None, (self, _symbol(other))
+        ),
     )
 
 
@@ -85,10 +99,11 @@ def _symbol(x: Any) -> Symbol:
         return Symbol(CONSTANTS[x], PRODUCT if "/" in CONSTANTS[x] else ATOM)
     if -x in CONSTANTS:
         return Symbol(f"-{CONSTANTS[-x]}", PRODUCT)
-    return Symbol(f"{x:g}" if x == int(x) else repr(x), NEGATIVE if x < 0 else ATOM)
+    text = f"{x:g}" if math.isfinite(x) and x == int(x) and abs(x) < 1e6 else repr(x)
+    return Symbol(text, NEGATIVE if x < 0 else ATOM, number=float(x))
 
 
-def _written(row: Primitive, args: Sequence[Any]) -> Symbol:
+def written(row: Primitive, args: Sequence[Any]) -> Symbol:
     """A call, or an operator between its operands, as a formula."""
     parts = list(map(_symbol, args))
     if row is rows.mul and "1" in (parts[0].text, parts[1].text):
@@ -96,10 +111,10 @@ def _written(row: Primitive, args: Sequence[Any]) -> Symbol:
     if not row.text or row.precedence == ATOM:
         if row.gather is rows.dot.gather:
             half = len(parts) // 2
-            return Symbol(f"{row.name}({parts[:half]}, {parts[half:]})")
+            return Symbol(f"{row.name}({parts[:half]}, {parts[half:]})", ATOM, row, tuple(parts))
         if row.gather is tuple:
-            return Symbol(f"{row.name}({parts})")
-        return Symbol(row.write(*(part.text for part in parts)))
+            return Symbol(f"{row.name}({parts})", ATOM, row, tuple(parts))
+        return Symbol(row.write(*(part.text for part in parts)), ATOM, row, tuple(parts))
     least = [row.precedence, row.precedence + (row not in (rows.add, rows.mul))]
     if row is rows.pow_:
         least.reverse()
@@ -107,10 +122,10 @@ def _written(row: Primitive, args: Sequence[Any]) -> Symbol:
     bracketed = [
         part.text if part.precedence >= bound else f"({part})" for part, bound in zip(parts, least, strict=False)
     ]
-    return Symbol(row.write(*bracketed), row.precedence)
+    return Symbol(row.write(*bracketed), row.precedence, row, tuple(parts))
 
 
-def _names(row: Primitive) -> tuple[str, ...]:
+def names_of(row: Primitive) -> tuple[str, ...]:
     """Names for the arguments; a row of any number of arguments gets two, or two a run."""
     if row.arity is not None:
         return NAMES.get(row.arity) or tuple(f"x{i}" for i in range(1, row.arity + 1))
@@ -121,7 +136,7 @@ def _names(row: Primitive) -> tuple[str, ...]:
 
 def call_formula(primitive: Primitive) -> str:
     """The call of a row on named arguments, as ``a ** b`` or ``hypot(x1, x2)``."""
-    return _written(primitive, [Symbol(name) for name in _names(primitive)]).text
+    return written(primitive, [Symbol(name) for name in names_of(primitive)]).text
 
 
 def derivative_formula(primitive: Primitive) -> tuple[str, ...]:
@@ -131,28 +146,29 @@ def derivative_formula(primitive: Primitive) -> tuple[str, ...]:
     in two ways, as ``tanh``'s is for the sake of digits far out, it is the usual one.  A rule that does not run on
     symbols, as a user's may, is "(a function without a formula)".
     """
-    xs = [Symbol(name) for name in _names(primitive)]
-    y = _written(primitive, xs)
+    xs = [Symbol(name) for name in names_of(primitive)]
+    y = written(primitive, xs)
     rules = primitive.partials
     try:
         if isinstance(rules, tuple):
-            return tuple(_symbol(_usual(rule)(y, *xs)).text for rule in rules)
-        return tuple(_symbol(partial).text for _, partial in zip(xs, _usual(rules)(y, *xs), strict=True))
+            return tuple(_symbol(usual(rule)(y, *xs)).text for rule in rules)
+        return tuple(_symbol(partial).text for _, partial in zip(xs, usual(rules)(y, *xs), strict=True))
     except Exception:  # whatever a function may do with what is no number
         return ("(a function without a formula)",) * len(xs)
 
 
-def _usual(rule: Any) -> Any:
+def usual(rule: Any) -> Any:
+    """A rule without the other way in which it is written for the sake of digits."""
     while isinstance(rule, Switched):
         rule = rule.usual
-    return Elementwise(tuple(map(_usual, rule.rules))) if isinstance(rule, Elementwise) else rule
+    return Elementwise(tuple(map(usual, rule.rules))) if isinstance(rule, Elementwise) else rule
 
 
 def domain_formula(primitive: Primitive) -> str:
     """Where a row is real and smooth, as ``x in (0, inf)``; empty if that is everywhere."""
     if primitive.domain == (R,):
         return ""
-    names = _names(primitive)
+    names = names_of(primitive)
     bounded = [
         (name, primitive.domain[i % len(primitive.domain)])
         for i, name in enumerate(names)
@@ -167,7 +183,7 @@ def _interval(interval: Interval) -> str:
 
 def described(primitive: Primitive, width: int = 100) -> str:
     """A row in a few lines: its call, its derivatives, where it is smooth, and the convention elsewhere."""
-    call, names = call_formula(primitive), _names(primitive)
+    call, names = call_formula(primitive), names_of(primitive)
     lines = [call]
     for name, formula in zip(names, derivative_formula(primitive), strict=True):
         lines.append(fill(f"d/d{name} = {formula}", width, initial_indent="    ", subsequent_indent="        "))

@@ -23,7 +23,6 @@ except ImportError as error:
     ) from error
 
 from . import losses, optim
-from .compare import GradientComparison, compare_gradients
 from .layers import MLP, Layer, Neuron
 from .losses import (
     binary_cross_entropy,
@@ -47,7 +46,6 @@ __all__ = [
     "Adam",
     "AdamW",
     "Connection",
-    "GradientComparison",
     "History",
     "Layer",
     "Module",
@@ -55,7 +53,6 @@ __all__ = [
     "Neuron",
     "Node",
     "binary_cross_entropy",
-    "compare_gradients",
     "evaluate",
     "fit",
     "half_squared",

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from autograd import Value, no_grad
-from autograd.backward import topological
+from autograd.diagnosis import why_not_finite
 from autograd.files import write
 from autograd.math import dot
 
-from .compare import local_partials
 from .layers import Seed, generator
 from .losses import Loss, half_squared
 from .module import Module
@@ -319,7 +318,7 @@ class _Run:
             raise TypeError(f"the loss must be a Value computed from the model's parameters, not {value!r}")
         if not math.isfinite(value.data):
             raise FloatingPointError(
-                f"{place}: the loss is {value.data}; first bad operation: {_first_bad(value)}. {_REMEDY}"
+                f"{place}: the loss is {value.data}; first bad operation: {why_not_finite(value)}. {_REMEDY}"
             )
         return value
 
@@ -330,7 +329,7 @@ class _Run:
     def diagnosis(self, batch: dict[str, _Sample]) -> str | None:
         """The first sample of the batch, and the operation, where a gradient is not finite."""
         for place, sample in batch.items():
-            bad = _first_bad_slope(self.value(place, sample))
+            bad = why_not_finite(self.value(place, sample))
             if bad is not None:
                 return f"{place}: a gradient is not finite; first bad operation: {bad}. {_REMEDY}"
         return None
@@ -351,38 +350,6 @@ def _blaming(place: str) -> Iterator[None]:
 def _span(batch: dict[str, _Sample]) -> str:
     first, *rest = batch
     return first if not rest else f"{first} and {len(rest)} more in its batch"
-
-
-def _first_bad(output: Value) -> str:
-    """The first operation, from the inputs on, whose result is not finite though its operands are."""
-    bad = next(node for node in topological(output) if not math.isfinite(node.data))
-    return f"{_written(bad)} = {bad.data}"
-
-
-def _first_bad_slope(output: Value) -> str | None:
-    """The first operation, from the output back, that makes a finite adjoint infinite or nan; None if there is none."""
-    output.backward()
-    for node in reversed(topological(output)):
-        for operand, partial in local_partials(node):
-            if node.has_grad and not math.isfinite(node.grad * partial):
-                name = operand.label or _short(operand)
-                return f"{_written(node)}, whose derivative by {name} is {partial!r} times {node.grad!r}"
-    return None
-
-
-def _written(node: Value) -> str:
-    if node.op is None:
-        return f"the number {node.label or 'without a label'}"
-    parts = [_short(arg) for arg in node.args]
-    if len(parts) > 8:
-        parts = [*parts[:7], f"… {len(parts) - 7} more"]
-    return f"{node.op}({', '.join(parts)})"
-
-
-def _short(arg: Any) -> str:
-    if not isinstance(arg, Value):
-        return repr(arg)
-    return f"{arg.label}={arg.data!r}" if arg.label else repr(arg.data)
 
 
 def _plain(y: Any) -> float:

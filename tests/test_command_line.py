@@ -262,6 +262,32 @@ def test_a_formula_may_be_strict(capsys: Captured) -> None:
     assert main(["check", "1e16 + sin(x)", "x=0.3", "--order", "1", "--strict"]) == 1
 
 
+def test_explain(capsys: Captured) -> None:
+    assert main(["explain", "tanh(a*b + c)", "a=2", "b=-3", "c=6.5", "--wrt", "a"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith("y = tanh(a*b + c)\n\ndy/da = dy/dv1 · dv1/da\n")
+    assert "dy/dv1 = 1 − y² = 1 − 0.462117157² = 0.786447733" in out
+    assert "dy/da = 0.786447733 × (−3) = −2.359343199" in out
+    assert main(["explain", "x*y + sin(y)", "x=2", "y=5", "--json"]) == 0
+    assert [one["by"] for one in strict(capsys.readouterr().out)["explanations"]] == ["x", "y"]
+    assert main(["explain", "relu(x)", "x=-1"]) == 0
+    assert "dy/dx = 0: on every path" in capsys.readouterr().out
+    assert main(["explain", "x*y", "x=2", "y=1", "--wrt", "z"]) == 2
+    assert capsys.readouterr().err == "autograd: --wrt z: the variables are x, y\n"
+
+
+def test_animate(capsys: Captured, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert main(["animate", "log(x)*y + sin(y)", "x=2", "y=5", "-o", str(page)]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.splitlines()[1] == f"{page}: 6 nodes, 11 steps"
+    assert "<title>Step by step: v1 = log(x)*y + sin(y)</title>" in page.read_text(encoding="utf-8")
+    assert main(["animate", "x*x", "x=2", "-o", str(tmp_path / "page.svg")]) == 2
+    assert "the name of the page must end in .html" in capsys.readouterr().err
+
+
 def test_draw_svg(capsys: Captured, tmp_path: Path) -> None:
     path = tmp_path / "graph.svg"
     assert main(["draw", "log(x1)*x2 + sin(x2)", "x1=2", "-o", str(path), "x2=5"]) == 0
@@ -516,7 +542,7 @@ def test_the_examples_of_the_help_run(capsys: Captured, tmp_path: Path, monkeypa
         if line.startswith("  python"):
             assert main(shlex.split(line)[3:]) == 0, line
             assert not capsys.readouterr().err
-    assert {path.name for path in tmp_path.iterdir()} == {"graph.svg", "demo.svg"}
+    assert {path.name for path in tmp_path.iterdir()} == {"graph.svg", "demo.svg", "steps.html"}
 
 
 def test_as_a_process() -> None:

@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autograd import Value
+from autograd import Value, diagnose
 from nn import (
     MLP,
     Layer,
     Network,
     Neuron,
-    compare_gradients,
     evaluate,
     fit,
     half_squared,
@@ -204,6 +203,6 @@ def test_validation_is_a_share_or_a_pair() -> None:
 
 def test_hand_written_gradients_go_by_name() -> None:
     w = Value(2.0, "w")
-    with pytest.raises(TypeError, match="compare_gradients takes a dict of hand-written derivatives, not Series"):
-        compare_gradients(w * w, {"w": w}, pd.Series({"w": 4.0}))  # type: ignore[arg-type]
-    assert compare_gradients(w * w, {"w": w}, pd.Series({"w": 4.0}).to_dict())
+    with pytest.raises(TypeError, match="diagnose takes a dict of hand-written derivatives, not Series"):
+        diagnose(w * w, {"w": w}, pd.Series({"w": 4.0}))  # type: ignore[arg-type]
+    assert diagnose(w * w, {"w": w}, pd.Series({"w": 4.0}).to_dict())

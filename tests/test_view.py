@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograd import Value, gradients, primitive
+from autograd import Value, demo, explain, gradients, primitive
 from autograd import math as am
 from autograd.backward import topological
 from autograd.sweeps import edges
@@ -799,7 +799,37 @@ def test_files_are_saved_by_their_ending(tmp_path: Path) -> None:
     for name, text in (("g.svg", graph.svg()), ("g.dot", graph.source), ("h.SVG", graph.svg())):
         graph.save(str(tmp_path / name))
         assert (tmp_path / name).read_bytes() == text.encode()
-    for name in ("g.png", "g", "svg", "g.svg.txt"):
-        with pytest.raises(ValueError, match=re.escape(f"{name!r}: the name must end in .svg or .dot")):
+    for name in ("g.gif", "g", "svg", "g.svg.txt"):
+        with pytest.raises(ValueError, match=re.escape(f"{name!r}: the name must end in .svg, .dot, .png or .pdf")):
             graph.save(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["g.dot", "g.svg", "h.SVG"]
+    graph.save(tmp_path / "g.png")
+    assert (tmp_path / "g.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+
+@pytest.mark.usefixtures("no_renderer")
+def test_a_pdf_is_what_the_renderer_writes(tmp_path: Path) -> None:
+    stand_in(tmp_path, "dot", "[ $2 = -Tpdf ] && echo '%PDF-'")
+    draw(Value(1.0)).save(tmp_path / "g.pdf")
+    assert (tmp_path / "g.pdf").read_bytes() == b"%PDF-\n"
+
+
+def test_the_paths_of_an_explanation_are_bold() -> None:
+    nodes = demo.recorded()
+    found = explain(nodes["E"], nodes["w1"])
+    source = draw(nodes["E"], highlight=found).source
+    bold = set(re.findall(r"id=(e\d+_\d+),.*penwidth=2.5", source))
+    assert bold == {f"e{i}_{place}" for i, place in found.edges}
+    assert "penwidth" not in draw(nodes["E"]).source
+
+
+def test_gradients_have_shades() -> None:
+    x = Value(1.0, "x")
+    y = x * 1e-3 * 2.0
+    y.backward()
+    fills = dict(
+        re.findall(r"^  (n\d) .*fillcolor=\"(#\w+)\", tooltip", draw(y, by_gradient=True).source, re.MULTILINE)
+    )
+    assert (fills["n2"], fills["n1"], fills["n0"]) == (dot.SHADES[0], dot.SHADES[0], dot.SHADES[3])
+    with pytest.raises(ValueError, match="leave them out, or level"):
+        draw(y, level="layers", by_gradient=True)

@@ -1,10 +1,14 @@
 """Pictures of graphs: ``draw`` makes a ``Graph``, which shows itself in Jupyter and saves itself as SVG or DOT.
 
-``dot`` has the parts that drawings are put together from.
+``explain`` writes a derivative out, and ``animate``
+makes a page that plays both passes.  ``dot`` has the parts that drawings are put together from.
 """
 
 from . import dot
 from .drawing import draw
+from .explain import explain
+from .explanation import Explanation
 from .render import Graph
+from .steps import Film, Page, animate
 
-__all__ = ["Graph", "dot", "draw"]
+__all__ = ["Explanation", "Film", "Graph", "Page", "animate", "dot", "draw", "explain"]

@@ -28,6 +28,8 @@ LOOK = {
 }
 OUTPUT = "peripheries=2"
 OFF = 'style=dashed, color="#8c959f", fontcolor="#57606a"'
+PATH = 'color="#bc4c00", fontcolor="#bc4c00", penwidth=2.5'
+SHADES = ("#fdae6b", "#fdc692", "#fee0c2", "#fff3e6")  # of gradients, from the largest on, a factor of ten each
 UNDEFINED = 'color="#cf222e", fontcolor="#cf222e"'
 
 

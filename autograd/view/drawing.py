@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..backward import topological
 from ..errors import ERRORS
@@ -12,14 +13,25 @@ from ..primitives import CONSTANT
 from ..sweeps import edges
 from ..value import Value, numbers_of
 from . import dot
+from .levels import LEVELS, levelled
 from .render import Graph
+
+if TYPE_CHECKING:
+    from .explanation import Explanation
 
 _SHORT = 8  # ranks: where edges are many and long, those beyond it end at a reference
 _LENGTHS = 500_000  # the sum of the cubes of all lengths at which that begins: seconds of Graphviz's time
 
 
 def draw(
-    output: Value | Iterable[Value], *, limit: int = 2000, depth: int | None = None, around: Value | None = None
+    output: Value | Iterable[Value],
+    *,
+    limit: int = 2000,
+    depth: int | None = None,
+    around: Value | None = None,
+    level: str = "full",
+    highlight: Explanation | None = None,
+    by_gradient: bool = False,
 ) -> Graph:
     """A drawing of the graph that one Value, or each of several, was computed from, as a ``Graph``.
 
@@ -36,6 +48,13 @@ def draw(
     the graph and those within ``depth`` edges of it in either direction: if ``depth`` is not given, its operands and
     its users.  What is left out next to a node that is drawn is counted in a dashed box.
 
+    ``level`` "neurons" or "layers" draws a large graph as boxes: what only one node uses is drawn as part of it, so
+    that a neuron is one box; what is computed alike from the same parameters, as by each sample, is one, "×100"; and
+    neurons of one shape with the same operands are a layer.
+
+    ``highlight`` draws the paths that an explanation of this graph goes along in bold; with ``by_gradient``, a node is
+    the darker the larger its gradient is, each factor of ten a shade.
+
     Labels are shown as typed, save that control characters and characters which XML does not allow become U+FFFD, a
     tab becomes four spaces, CR and CR LF become a line break, and spaces at either end of a line no-break spaces.
 
@@ -48,12 +67,57 @@ def draw(
     <Graph of 3 nodes and 3 edges>
     >>> graph.save("graph.dot")  # doctest: +SKIP
     """
+    if level not in LEVELS:
+        raise ValueError(f"level must be {', '.join(LEVELS)}, not {level!r}")
+    if level != "full":
+        if depth is not None or around is not None or highlight is not None or by_gradient:
+            raise ValueError(
+                "depth, around, highlight and by_gradient are for the full graph: leave them out, or level"
+            )
+        return levelled(_listed(output), level, limit)
+    look = Look(frozenset() if highlight is None else highlight.places(), by_gradient)
+    return drawn(output, limit, depth, around, look=look)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is drawn otherwise than usual: edges in bold, by result and place; and whether gradients have shades."""
+
+    bold: frozenset[tuple[Value, int]] = frozenset()
+    by_gradient: bool = False
+
+
+def _listed(output: Value | Iterable[Value]) -> list[Value]:
+    """The outputs to draw; TypeError for what is no Value, ValueError if there are none."""
     outputs: list[Any] = [output] if isinstance(output, Value) or not isinstance(output, Iterable) else list(output)
-    for value in [*outputs, *([] if around is None else [around])]:
+    for value in outputs:
         if not isinstance(value, Value):
             raise TypeError(f"draw takes Values, not {type(value).__name__} {value!r}")
     if not outputs:
         raise ValueError("draw needs at least one output, and the list is empty")
+    return outputs
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Gradients and names, by node, that a drawing shows in the place of the nodes' own."""
+
+    grads: Mapping[Value, float]
+    names: Mapping[Value, str]
+
+
+def drawn(
+    output: Value | Iterable[Value],
+    limit: int,
+    depth: int | None,
+    around: Value | None,
+    other: Shown | None = None,
+    look: Look | None = None,
+) -> Graph:
+    """What ``draw`` does."""
+    outputs = _listed(output)
+    if around is not None:
+        _listed(around)
     if depth is not None and depth < 0:
         raise ValueError(f"depth must be 0 or more, not {depth!r}")
 
@@ -70,7 +134,7 @@ def draw(
     if sum(type(arg) is float or arg in shown for node in shown for arg in node.args) > 10 * limit:
         raise ValueError(_too_large(f"{10 * limit:,} operands", limit))
 
-    view = _View(order, shown, users, outputs)
+    view = _View(order, shown, users, outputs, other, look or Look())
     nodes = [node for node in order if node in shown]
     return Graph(dot.document(line for node in nodes for line in view.lines(node)), len(nodes), view.edges)
 
@@ -147,8 +211,17 @@ class _View:
     """The nodes to draw, and what has to be known of the whole graph to draw one of them."""
 
     def __init__(
-        self, order: list[Value], shown: set[Value], users: dict[Value, list[Value]] | None, outputs: list[Value]
+        self,
+        order: list[Value],
+        shown: set[Value],
+        users: dict[Value, list[Value]] | None,
+        outputs: list[Value],
+        other: Shown | None,
+        look: Look,
     ) -> None:
+        self.other, self.look = other, look
+        sizes = [abs(node.grad) for node in shown if node.has_grad and node.grad] if look.by_gradient else []
+        self.largest = max(sizes, default=0.0)
         self.number = {node: i for i, node in enumerate(order)}
         self.shown, self.users = shown, users
         self.far = _far([node for node in order if node in shown])
@@ -176,7 +249,8 @@ class _View:
                     self.edges += 1
                     tail = f"r{i}_{self.number[arg]}" if (arg, node) in self.far else f"n{self.number[arg]}"
                     head = f"n{i}:p{j}:w" if slots else f"n{i}"
-                    lines.append(_edge(tail, head, i, j, self.number[arg], partial))
+                    bold = (node, j) in self.look.bold
+                    lines.append(_edge(tail, head, (i, j), self.number[arg], partial, bold))
         lines += [self._reference(node, arg) for arg in dict.fromkeys(_behind(node)) if (arg, node) in self.far]
         if self.users is not None:
             behind = sum(arg not in self.shown for arg in _behind(node))
@@ -196,12 +270,18 @@ class _View:
         text = [dot.small(about) for about in (role, f"n{i}" if node in self.referred else None) if about is not None]
         if node.label:
             text.append(f"<B>{dot.typed(node.label)}</B>")
-        text.append(dot.field("data", dot.number(node.data)))
+        elif self.other is not None:
+            text.append(dot.small(self.other.names[node]))
+        data = [dot.number(node.data)]
+        if self.other is not None and used:  # both passes are those of the numbers that were used
+            data, used = [dot.number(x) for x in used.values()], {}
+        text.append(dot.field("data", ", ".join(data)))
         if used.keys() - {repr(node.data)}:  # the leaf was set afterwards
             text.append(dot.field("used", ", ".join(map(dot.number, used.values()))))
             full.append(f"used as {', '.join(used)}")
-        text.append(dot.field("grad", dot.number(node.grad) if node.has_grad else "—"))
-        full.append(f"grad {node.grad!r}" if node.has_grad else "grad not computed")
+        grad = self.other.grads.get(node) if self.other is not None else node.grad if node.has_grad else None
+        text.append(dot.field("grad", dot.number(grad) if grad is not None else "—"))
+        full.append(f"grad {grad!r}" if grad is not None else "grad not computed")
 
         cells = [dot.cell(text)]
         if caption:
@@ -212,6 +292,9 @@ class _View:
         classes, look = kind, dot.LOOK[kind]
         if role is not None:
             classes, look = f"{kind} output", f"{look}, {dot.OUTPUT}"
+        if self.largest and grad:
+            shade = min(len(dot.SHADES) - 1, int(math.log10(self.largest / abs(grad))))
+            look = f'{look}, fillcolor="{dot.SHADES[shade]}"'
         return dot.node(f"n{i}", classes, look, dot.table(["<VR/>".join(cells)]), "\\n".join(full))
 
     def _reference(self, node: Value, arg: Value) -> str:
@@ -274,11 +357,14 @@ def _partials(node: Value) -> list[Any]:
     return result
 
 
-def _edge(tail: str, head: str, i: int, j: int, operand: int, partial: Any) -> str:
+def _edge(tail: str, head: str, name: tuple[int, int], operand: int, partial: Any, bold: bool) -> str:
+    i, j = name
     if partial is None:
         text, full, kind, look = "∂ undefined", "undefined", "undefined", dot.UNDEFINED
     else:
         text, full, kind, look = f"∂ {dot.number(partial)}", repr(partial), "", ""
+        if bold:
+            kind, look = "path", dot.PATH
     return dot.edge(tail, head, f"e{i}_{j}", text, f"∂n{i}/∂n{operand} = {full} (operand {j + 1})", kind, look)
 
 

@@ -37,43 +37,52 @@ class Graph:
         Raises RuntimeError when there is neither, and when the program fails or takes over a minute; ``source`` is
         there all the same.
         """
-        try:
-            from graphviz.backend.execute import run_check  # on first use: most programs never draw
-        except ImportError:
-            raise RuntimeError(_remedies("the Python package graphviz is not installed")) from None
-        program = _renderer()
-        command = [program, "-Kdot", "-Tsvg"]
-        try:
-            done = run_check(command, input=self.source, encoding="utf-8", capture_output=True, quiet=True, timeout=60)
-        except subprocess.TimeoutExpired:
-            raise RuntimeError(
-                f"{program} took more than a minute for {self!r}: draw a part of it with depth= or around=, "
-                "or leave the DOT text to another program: Graph.source, Graph.save('graph.dot')"
-            ) from None
-        except (OSError, subprocess.SubprocessError) as error:
-            said = (getattr(error, "stderr", None) or str(error)).strip()
-            raise RuntimeError(self._failed(program, said)) from error
-        _, start, rest = done.stdout.partition("<svg ")
+        _, start, rest = self._rendered("svg").decode().partition("<svg ")
         if not start:
-            raise RuntimeError(self._failed(program, "it wrote no SVG"))
+            raise RuntimeError(self._failed(_renderer(), "it wrote no SVG"))
         rest = re.sub(r' font-family="Courier[^"]*"', "", rest)
         about = f"Computation graph of {_count(self.nodes, 'node')} and {_count(self.edges, 'edge')}"
         fits = 'style="max-width:100%;height:auto"'  # a page's column, however wide the graph is
         return f'<svg role="graphics-document document" aria-label="{about}" {fits} font-family="{_FONTS}" {rest}'
 
+    def _rendered(self, form: str) -> bytes:
+        """The drawing as Graphviz writes it in one of its formats."""
+        try:
+            from graphviz.backend.execute import run_check  # on first use: most programs never draw
+        except ImportError:
+            raise RuntimeError(_remedies("the Python package graphviz is not installed")) from None
+        program = _renderer()
+        command = [program, "-Kdot", f"-T{form}"]
+        try:
+            done = run_check(command, input=self.source.encode(), capture_output=True, quiet=True, timeout=60)
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(
+                f"{program} took more than a minute for {self!r}: draw a part of it with depth= or around=, boxes with "
+                "level=, or leave the DOT text to another program: Graph.source, Graph.save('graph.dot')"
+            ) from None
+        except (OSError, subprocess.SubprocessError) as error:
+            said = getattr(error, "stderr", None) or str(error)
+            text = (said.decode(errors="replace") if isinstance(said, bytes) else said).strip()
+            raise RuntimeError(self._failed(program, text)) from error
+        return bytes(done.stdout)
+
     def _failed(self, program: str, said: str) -> str:
         return f"{program} failed on {self!r}, whose DOT text is Graph.source: {said}"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the drawing to ``path``: SVG if it ends in .svg, DOT text if it ends in .dot.
+        """Write the drawing to ``path``: SVG if it ends in .svg, DOT text if in .dot, and .png or .pdf.
 
-        The file is replaced as a whole or not at all.  Raises ValueError for another ending, RuntimeError as ``svg``.
+        The file is replaced as a whole or not at all.  Raises ValueError for another ending, RuntimeError as ``svg``,
+        also where the renderer does not write that kind (of PDF, only Graphviz's own ``dot`` does).
         """
         path = Path(path)
         ending = path.suffix.lower()
-        if ending not in (".svg", ".dot"):
-            raise ValueError(f"cannot save a graph as {path.name!r}: the name must end in .svg or .dot")
-        write(path, self.svg() if ending == ".svg" else self.source)
+        if ending not in (".svg", ".dot", ".png", ".pdf"):
+            raise ValueError(f"cannot save a graph as {path.name!r}: the name must end in .svg, .dot, .png or .pdf")
+        if ending in (".png", ".pdf"):
+            write(path, self._rendered(ending[1:]))
+        else:
+            write(path, self.svg() if ending == ".svg" else self.source)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         # a display hook that raises would break the whole cell, so whatever goes wrong is said in the text

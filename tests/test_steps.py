@@ -1,0 +1,339 @@
+"""The stepping page: its numbers against the engine's, and the page itself in a browser."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograd import Value, animate, demo, gradients
+from autograd import math as am
+from autograd.view.notation import number
+from autograd.view.steps import Film, Page
+from tests.browser import chromium, complaints, requests, violations
+
+
+def labelled(value: Value, label: str) -> Value:
+    value.label = label
+    return value
+
+
+def twice() -> Value:
+    a = Value(3.0, "a")
+    b = labelled(a + a, "b")
+    return labelled(b + b, "c")
+
+
+def data(page: Page) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.html, re.DOTALL)
+    assert found is not None
+    return dict(json.loads(found[1]))
+
+
+# ---- what it says ----------------------------------------------------------------------------------------------------
+
+
+def test_each_node_ends_with_its_gradient() -> None:
+    nodes = demo.recorded()
+    found = data(animate(nodes["E"]))
+    (frame,) = found["frames"]
+    seen = 0
+    for about, shown in zip(found["nodes"], frame["nodes"], strict=True):
+        if about["name"] in nodes:
+            (slope,) = gradients(nodes["E"], [nodes[about["name"]]])
+            assert shown["g"] == number(slope)
+            seen += 1
+    assert seen == len([node for node in nodes.values() if isinstance(node, Value)])
+
+
+def test_each_return_multiplies_and_adds_up() -> None:
+    found = data(animate(demo.recorded()["E"]))
+    numbers = re.compile(r"-?\d+\.?\d*(?:e-?\d+)?")
+    old: dict[int, float] = {}
+    returns = 0
+    for move, said in zip(found["steps"], found["frames"][0]["steps"], strict=True):
+        if move["k"] != "r":
+            continue
+        lines = [line.replace("−", "-") for line in said["t"]]
+        adjoint, partial, term = (float(x) for x in numbers.findall(lines[1]))
+        assert term == pytest.approx(adjoint * partial, abs=2e-9)
+        if move["m"] in old:
+            before, more, after = (float(x) for x in numbers.findall(lines[3].partition("new:")[2]))
+            assert (before, more) == (pytest.approx(old[move["m"]], abs=2e-9), pytest.approx(term, abs=2e-9))
+            assert after == pytest.approx(before + more, abs=2e-9)
+            term = after
+        old[move["m"]] = term
+        returns += 1
+    assert returns == sum(node["uses"] for node in found["nodes"])
+
+
+def test_a_node_passes_nothing_on_before_all_its_returns_are_there() -> None:
+    for output in (twice(), demo.recorded()["E"]):
+        found = data(animate(output))
+        left = [node["uses"] for node in found["nodes"]]
+        for move in found["steps"]:
+            if move["k"] == "r":
+                assert left[move["n"]] == 0
+                left[move["m"]] -= 1
+        assert set(left) == {0}
+
+
+def test_it_touches_nothing_and_needs_no_labels() -> None:
+    x = Value(0.5)
+    y = am.sin(x) * x
+    page = animate(y)
+    assert repr(page) == "<Page of 3 nodes and 6 steps>"
+    assert not x.has_grad
+    names = [node["name"] for node in data(page)["nodes"]]
+    assert len(set(names)) == 3
+    assert names[-1] == "y"
+
+
+def test_nothing_flows_to_a_branch_that_was_not_taken() -> None:
+    x = Value(0.0, "x")
+    y = am.where(x.data > 0, am.sqrt(x * 1.0), x * 2.0)  # sqrt has no slope at 0
+    said = [line for step in data(animate(y))["frames"][0]["steps"] for line in step["t"]]
+    assert any("nothing flows along this edge" in line for line in said)
+
+
+def test_the_page_for_the_printed_network_is_small() -> None:
+    assert len(animate(demo.recorded()["E"]).html.encode()) < 150_000
+
+
+def test_files(tmp_path: Path) -> None:
+    animate(twice(), tmp_path / "backward.html")
+    assert (tmp_path / "backward.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    with pytest.raises(ValueError, match=r"must end in \.html"):
+        animate(twice(), tmp_path / "backward.svg")
+    with pytest.raises(TypeError, match="animate takes a Value or a Film, not float"):
+        animate(1.0)  # type: ignore[arg-type]
+
+
+def test_in_jupyter_it_shows_itself_in_a_frame() -> None:
+    bundle = animate(twice())._repr_mimebundle_()
+    assert bundle["text/html"].startswith("<iframe srcdoc=")
+    assert bundle["text/plain"] == "<Page of 3 nodes and 7 steps>"
+
+
+def test_graphs_of_different_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match="graph 0 of the steps is of another shape"):
+        animate(twice(), steps=[Value(1.0) * 2.0, twice()])
+    with pytest.raises(ValueError, match="the film is empty"):
+        animate(Film(twice))
+
+
+# ---- in a browser ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Callable[[Page], Any]:
+    def open_page(page: Page) -> Any:
+        path = tmp_path / "page.html"
+        page.save(path)
+        requests(browser)
+        complaints(browser)
+        browser.get(path.as_uri())
+        assert requests(browser) == [path.as_uri()]
+        assert complaints(browser) == []
+        return browser
+
+    return open_page
+
+
+def said(browser: Any) -> str:
+    return str(browser.find_element("id", "said").text)
+
+
+def click(browser: Any, *ids: str) -> None:
+    for name in ids:
+        browser.find_element("id", name).click()
+
+
+def press(browser: Any, key: str) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    ActionChains(browser).send_keys(key).perform()
+
+
+def position(browser: Any) -> int:
+    return int(browser.find_element("id", "slider").get_attribute("value"))
+
+
+def text_of(browser: Any, node: int) -> str:
+    return str(browser.execute_script(f"return document.getElementById('n{node}').textContent")).replace("\n", "")
+
+
+def test_buttons_step_and_play(opened: Callable[[Page], Any]) -> None:
+    browser = opened(animate(demo.recorded()["E"]))
+    assert "Before the forward pass" in said(browser)
+    click(browser, "forward", "forward", "back")
+    assert position(browser) == 1
+    click(browser, "end")
+    last = position(browser)
+    assert browser.find_element("id", "count").text == f"{last} of {last}"
+    click(browser, "back", "start")
+    assert position(browser) == 0
+    browser.execute_script("document.getElementById('speed').value = '0'")
+    click(browser, "play")
+    for _ in range(100):
+        if position(browser) == last:
+            break
+        time.sleep(0.05)
+    assert position(browser) == last
+    assert "Play" in browser.find_element("id", "play").text
+    browser.execute_script("document.getElementById('speed').value = '0.5'")
+    click(browser, "play")
+    assert "Pause" in browser.find_element("id", "play").text
+    click(browser, "play")
+    here = position(browser)
+    time.sleep(0.3)
+    assert position(browser) == here < last
+    assert complaints(browser) == []
+
+
+def test_slider_and_keys(opened: Callable[[Page], Any]) -> None:
+    browser = opened(animate(demo.recorded()["E"]))
+    from selenium.webdriver.common.keys import Keys
+
+    press(browser, Keys.ARROW_RIGHT)
+    press(browser, Keys.ARROW_RIGHT)
+    press(browser, Keys.ARROW_LEFT)
+    assert position(browser) == 1
+    press(browser, Keys.END)
+    last = position(browser)
+    press(browser, Keys.HOME)
+    assert (position(browser), last) == (0, 72)
+    slider = browser.find_element("id", "slider")
+    slider.send_keys(Keys.ARROW_RIGHT * 5)
+    assert position(browser) == 5
+    assert browser.find_element("id", "count").text == "5 of 72"
+    assert slider.get_attribute("aria-valuetext").startswith("step 5 of 72: ")
+    before = browser.execute_script("return svg.getAttribute('viewBox')")
+    browser.execute_script("document.activeElement.blur()")
+    press(browser, "+")
+    assert browser.execute_script("return svg.getAttribute('viewBox')") != before
+    press(browser, "0")
+    click(browser, "in", "out", "fit", "theme")
+    assert "dark" in browser.execute_script("return document.documentElement.className")
+    press(browser, " ")
+    assert position(browser) >= 5
+
+
+def test_the_panel_and_the_boxes_show_the_engines_numbers(opened: Callable[[Page], Any]) -> None:
+    nodes = demo.recorded()
+    page = animate(nodes["E"])
+    browser, found = opened(page), data(page)
+    names = [node["name"] for node in found["nodes"]]
+    hidden, w1 = names.index("out_h1"), names.index("w1")
+    assert "grad\u00a0—" in text_of(browser, w1)
+    assert "data\u00a0?" in text_of(browser, hidden)
+    returns = [k for k, move in enumerate(found["steps"], 1) if move.get("m") == hidden]
+    assert len(returns) == 2
+    browser.execute_script(f"show({returns[0]})")
+    assert "out_h1 waits for 1 more return before it passes anything on" in said(browser)
+    assert "waits for 1 return" in text_of(browser, hidden)
+    browser.execute_script(f"show({returns[1]})")
+    (slope,) = gradients(nodes["E"], [nodes["out_h1"]])
+    assert number(slope) == "0.036350306"
+    lines = said(browser).splitlines()
+    assert "old + contribution = new: −0.019049118 + 0.055399425 = 0.036350306" in [
+        " ".join(line.split()) for line in lines
+    ]
+    assert "waits for" not in text_of(browser, hidden).replace("0.5933", "")
+    click(browser, "end")
+    for i, name in enumerate(names):
+        if name in nodes:
+            (slope,) = gradients(nodes["E"], [nodes[name]])
+            assert f"grad\u00a0{slope:.5g}" in text_of(browser, i)
+
+
+def test_a_node_is_explained_by_mouse_and_by_keyboard(opened: Callable[[Page], Any]) -> None:
+    page = animate(demo.recorded()["E"])
+    browser = opened(page)
+    hidden = [node["name"] for node in data(page)["nodes"]].index("out_h1")
+    browser.execute_script(f"nodes[{hidden}].g.focus()")
+    from selenium.webdriver.common.keys import Keys
+
+    press(browser, Keys.ENTER)
+    text = browser.find_element("id", "about").text
+    assert "out_h1 = sigmoid(net_h1) = sigmoid(0.3775) = 0.593269992" in text
+    assert "2 returns add up to 0.036350306" in text
+    browser.execute_script("nodes[0].g.dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    assert browser.find_element("id", "node").text == data(page)["nodes"][0]["name"]
+
+
+def test_no_label_does_harm(opened: Callable[[Page], Any]) -> None:
+    hostile = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&\"'\\]]>$title"
+    x = Value(2.0, hostile)
+    browser = opened(animate(labelled(am.sin(x) * x, hostile[::-1]), title=hostile))
+    click(browser, "end")
+    assert browser.execute_script("return document.images.length + document.scripts.length") == 2
+    assert hostile in browser.find_element("tag name", "h1").text
+    browser.execute_script("explain(0)")
+    assert hostile in " ".join(browser.find_element("id", "about").text.split())
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_everyone_can_use_it(opened: Callable[[Page], Any], dark: bool) -> None:
+    browser = opened(animate(demo.recorded()["E"]))
+    browser.execute_script(f"document.documentElement.className = '{'dark' if dark else 'light'}'")
+    for step in (0, 40, 72):
+        browser.execute_script(f"show({step}); explain(3)")
+        assert violations(browser) == []
+
+
+def test_axe_notices_what_keeps_people_out(opened: Callable[[Page], Any]) -> None:
+    browser = opened(animate(twice()))
+    browser.execute_script("document.getElementById('slider').removeAttribute('aria-label')")
+    assert violations(browser)
+
+
+def test_in_a_frame_it_shows_its_picture(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "frame.html"
+    path.write_text(f"<!DOCTYPE html><title>frame</title><p>above</p>{animate(twice()).frame()}", encoding="utf-8")
+    browser.get(path.as_uri())
+    browser.switch_to.frame(0)
+    time.sleep(0.3)
+    numbers = [float(x) for x in browser.execute_script("return svg.getAttribute('viewBox')").split()]
+    assert all(math.isfinite(x) for x in numbers)
+    assert browser.execute_script("return nodes[0].g.getBoundingClientRect().width") > 20
+    browser.switch_to.default_content()
+
+
+def test_training_plays(opened: Callable[[Page], Any]) -> None:
+    w = Value(0.5, "w")
+    film = Film(
+        lambda: labelled((am.tanh(w) - 1.0) ** 2, "loss"),
+        boundary=lambda: [[w.data, -w.data]] * 2,
+        points=[(0.5, 0.5, 1)],
+    )
+    for _ in range(3):
+        film()
+        w.data += 0.25
+    page = animate(film)
+    browser = opened(page)
+    click(browser, "end")
+    slopes = [2 * (math.tanh(x) - 1) * (1 - math.tanh(x) ** 2) for x in (0.5, 0.75, 1.0)]
+    for i, (x, slope) in enumerate(zip((0.5, 0.75, 1.0), slopes, strict=True)):
+        browser.execute_script(
+            "const f = document.getElementById('frame'); f.value = arguments[0]; f.dispatchEvent(new Event('input'))", i
+        )
+        assert f"data\u00a0{x:.5g}" in text_of(browser, 0)
+        assert f"grad\u00a0{slope:.5g}" in text_of(browser, 0)
+        assert f"{i + 1} of 3" in browser.find_element("id", "frameabout").text
+    assert browser.execute_script(
+        "return document.getElementById('boundary').getContext('2d').getImageData(1,1,1,1).data[0]"
+    )
+    assert complaints(browser) == []

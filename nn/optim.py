@@ -33,6 +33,11 @@ class Optimizer:
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ) -> None:
+        if not isinstance(parameters, Iterable):
+            kind = type(self).__name__
+            raise TypeError(
+                f"{kind} takes the parameters first, as in {kind}(model.parameters(), 0.01), not {parameters!r}"
+            )
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError("an optimizer needs at least one parameter, and there are none")
@@ -53,12 +58,17 @@ class Optimizer:
         self.steps = 0
         self._state: dict[Value, State] = {}
 
+    @property
+    def current_rate(self) -> float:
+        """The rate of the next step."""
+        return self.rate(self.steps) if callable(self.rate) else self.rate
+
     def step(self) -> None:
         """Move the parameters by one step.
 
         Raises FloatingPointError, and changes nothing, if a gradient or anything computed from it is not finite.
         """
-        rate = self.rate(self.steps) if callable(self.rate) else self.rate
+        rate = self.current_rate
         if not 0 <= rate < math.inf:
             raise ValueError(f"the rate of step {self.steps} must be a finite number of at least 0, not {rate!r}")
         live = [parameter for parameter in self.parameters if parameter.has_grad]
@@ -187,6 +197,9 @@ class AdamW(Adam):
 
     def _moved(self, x: float, g: float, state: State | None, rate: float) -> tuple[float, State]:
         return self._adapted(x - rate * self.weight_decay * x, g, state, rate)
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 
 
 def clip_by_value(slopes: Iterable[float], limit: float) -> list[float]:

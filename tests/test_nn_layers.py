@@ -184,7 +184,7 @@ def test_what_is_wrong_is_said():
         (lambda: MLP(2, [1], output="add"), "no activation 'add'"),
         (lambda: MLP(2, [1], init="glorot"), "no initialiser 'glorot': give uniform, xavier, he"),
         (lambda: MLP(2, [1])([1.0]), "this MLP takes 2 inputs, not 1"),
-        (lambda: Neuron(2)([1.0]), "dot needs two sequences of one length, not 2 and 1"),
+        (lambda: Neuron(2)([1.0]), "this neuron takes 2 inputs, not 1"),
     ]:
         with pytest.raises(ValueError, match=message):
             make()

@@ -330,10 +330,12 @@ class _Run:
         assert self.optimizer is not None
         parameters = self.optimizer.parameters
         mean, slopes = loss_and_gradients(self.model, self.loss, batch, parameters)
+        l2 = self.l2
         for parameter, slope in zip(parameters, slopes, strict=True):
-            if self.l2 and slope is not None:
-                mean += self.l2 * parameter.data * parameter.data
-                slope += 2 * self.l2 * parameter.data
+            if l2 and slope is not None:
+                x = parameter.data
+                mean += l2 * x * x
+                slope += 2 * l2 * x
             parameter.grad = slope
         try:
             self.optimizer.step()

@@ -38,7 +38,7 @@ def topology(network: Network) -> Graph:
     def arrow(connection: Connection) -> str:
         c, on = connection, network.is_on(connection)
         state = "" if on else " (disabled)" if not c.enabled else " (masked)"
-        late = f", {c.delay} step{'s' * (c.delay > 1)} late" if c.delay else ""
+        late = f" (t−{c.delay})" if c.delay else ""
         gated = f", gated by {c.gate}" if c.gate is not None else ""
         hint = f"innovation {c.innovation}{state}: weight {c.weight.data!r}{late}{gated}"
         text = dot.number(c.weight.data) + late + gated

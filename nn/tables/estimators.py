@@ -24,13 +24,9 @@ from ..layers import MLP
 from ..losses import half_squared
 from ..optim import Adam, cosine_rate
 from ..training import History, fit, predict
+from .model import usual_epochs, usual_init
 
 Array = Any  # a NumPy array
-
-
-def usual_epochs(rows: int) -> int:
-    """How many epochs a table of so many rows is trained for: 40,000 rows in all, but from 30 to 200 epochs."""
-    return max(30, min(200, 40_000 // max(1, rows)))
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
@@ -44,7 +40,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         hidden_layer_sizes: int | Sequence[int] = (32,),
         activation: str = "tanh",
         *,
-        alpha: float = 1.0,
+        alpha: float = 2.0,
         learning_rate_init: float = 0.01,
         batch_size: int = 16,
         max_iter: int | None = None,
@@ -142,9 +138,10 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         self._mean, self._scale = _moments(X, weights)
         sizes = self.hidden_layer_sizes
         hidden = [sizes] if isinstance(sizes, (int, np.integer)) else list(sizes)
-        init = "he" if self.activation in ("relu", "leaky_relu", "elu", "silu", "gelu", "softplus") else "xavier"
         seed = int(rng.randint(2**31 - 1))
-        self.network_ = MLP(X.shape[1], [*map(int, hidden), outputs], self.activation, init=init, seed=seed)
+        self.network_ = MLP(
+            X.shape[1], [*map(int, hidden), outputs], self.activation, init=usual_init(self.activation), seed=seed
+        )
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] = []
         self.n_iter_ = 0
@@ -246,7 +243,7 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     minimises it in batches of ``batch_size`` at a rate that falls from ``learning_rate_init`` to 0 along a cosine.
 
     - ``hidden_layer_sizes``, ``activation``: as an ``MLP``'s.
-    - ``max_iter``: epochs; None for 40,000 rows in all, but from 30 to 200 epochs.
+    - ``max_iter``: epochs; None for 40,000 rows in all, but from 10 to 200 epochs.
     - ``early_stopping``: hold out the share ``validation_fraction`` of the rows, and end with the parameters of the
       epoch that was best on them; None: if there are 2,000 different rows or more.
     - ``n_iter_no_change``: stop after so many epochs without a better one; None: run them all.

@@ -17,6 +17,7 @@ FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 NEEDS = {
     "digits": ["sklearn", "matplotlib"],
+    "evolution": ["neat", "matplotlib"],
     "moons": ["matplotlib"],
     "system_a": ["matplotlib"],
     "system_d": ["matplotlib"],
@@ -24,7 +25,7 @@ NEEDS = {
 
 
 def test_they_are_all_there():
-    assert {"digits", "gpt", "moons", "system_a", "system_b", "system_c", "system_d"} <= set(NOTEBOOKS)
+    assert {"digits", "evolution", "gpt", "moons", "system_a", "system_b", "system_c", "system_d"} <= set(NOTEBOOKS)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -44,7 +45,7 @@ def test_it_is_committed_without_outputs(name: str):
 def executed(notebook: Any) -> list[str]:
     """Run it in a kernel of this Python; what it wrote to standard error, and what should be a picture and is not."""
     client = nbclient.NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": FOLDER}}
+        notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": FOLDER}}
     )
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     client.execute(env={k: v for k, v in os.environ.items() if k != "MPLBACKEND"} | {"PYTHONPATH": path})

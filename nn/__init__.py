@@ -8,6 +8,9 @@
 [0, 1, 1, 0]
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 try:
     from autograd import Value as _Value  # noqa: F401  # ours has it; HIPS autograd, which has the same name, has not
 except ImportError as error:
@@ -23,13 +26,15 @@ except ImportError as error:
     ) from error
 
 from . import losses, optim
-from .layers import MLP, Layer, Neuron
+from .layers import MLP, Dropout, Layer, Neuron, Sequential
 from .losses import (
+    accuracy,
     binary_cross_entropy,
     half_squared,
     hinge,
     logistic_cross_entropy,
     mean_squared,
+    negative_log_likelihood,
     softmax_cross_entropy,
 )
 from .module import Module
@@ -38,30 +43,29 @@ from .optim import SGD, Adam, AdamW
 from .topology import Connection, Node
 from .training import History, evaluate, fit, predict
 
+if TYPE_CHECKING:
+    from .tables.estimators import Classifier, Regressor
+
 load = Module.load
 
-__all__ = [
-    "MLP",
-    "SGD",
-    "Adam",
-    "AdamW",
-    "Connection",
-    "History",
-    "Layer",
-    "Module",
-    "Network",
-    "Neuron",
-    "Node",
-    "binary_cross_entropy",
-    "evaluate",
-    "fit",
-    "half_squared",
-    "hinge",
-    "load",
-    "logistic_cross_entropy",
-    "losses",
-    "mean_squared",
-    "optim",
-    "predict",
-    "softmax_cross_entropy",
+# fmt: off
+__all__ = [  # noqa: RUF022  # by what they are
+    "MLP", "Dropout", "Layer", "Module", "Neuron", "Sequential", "load",
+    "Connection", "Network", "Node",
+    "SGD", "Adam", "AdamW", "optim",
+    "accuracy", "binary_cross_entropy", "half_squared", "hinge", "logistic_cross_entropy", "losses", "mean_squared",
+    "negative_log_likelihood", "softmax_cross_entropy",
+    "History", "evaluate", "fit", "predict",
+    "Classifier", "Regressor",
 ]
+# fmt: on
+
+
+def __getattr__(name: str) -> Any:
+    """``Classifier`` and ``Regressor``, which load scikit-learn, when they are asked for."""
+    if name not in ("Classifier", "Regressor"):
+        raise AttributeError(f"module 'nn' has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module("nn.tables.estimators"), name)
+    except ImportError as error:
+        raise ImportError(f"nn.{name} needs scikit-learn: pip install 'glassgrad[data]' ({error})") from error

@@ -1,4 +1,4 @@
-"""The command line: ``python -m nn train xor``, or a CSV file; and predict, evaluate and show for a saved model.
+"""The command line: ``python -m nn train xor``, or a file; and predict, evaluate and show for a saved model.
 
 Exit codes: 0 if all went well; 1 if data was refused, training failed, or a file could not be read or written; 2 for
 wrong usage; 130 after Ctrl-C.  Results go to standard output, errors in one line to standard error.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import math
 import re
+import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,12 +23,15 @@ from autograd.files import write
 from autograd.terminal import Parser, UsageError, complain, run
 
 from . import optim
-from .data import IMPUTE, TASKS, CategoryColumn, Table, TableModel, Task, csv_text, read_table, split
 from .layers import MLP, activation_function
 from .module import Module
 from .network import Network
-from .optim import Optimizer
-from .report import boundary_svg, described, has_plane, names_of_inputs, names_of_outputs, network_svg, scores
+from .optim import OPTIMIZERS, Optimizer
+from .tables.model import COUNTS, IMPUTE, CategoryColumn, TableModel, names_rows, usual_epochs
+from .tables.pictures import boundary_svg, has_plane, network_svg
+from .tables.report import described, names_of_inputs, names_of_outputs, scores, written
+from .tables.table import DataError, Table, csv_text
+from .tables.tasks import TASKS, Task, read_table, split
 from .training import History, evaluate, fit, predict
 
 NAME = "nn"
@@ -50,18 +55,23 @@ TRAINING = f"""\
 tasks:
 {TASK_LIST}
 
-A CSV file has a header, and columns of numbers or of categories (texts); it is UTF-8 with commas
-between fields. Numbers are scaled to mean 0 and standard deviation 1, as the rows to train on have
-them; categories become a 1 among 0s. A target of numbers is predicted as a number, unless it has at
-most 10 different whole numbers, each more than once: then as a class. --number and --category say
-which is meant.
+A file is CSV, Parquet (.parquet) or Excel (.xlsx), read by pandas. Delimiter, decimal comma,
+thousands and a missing header are found out, or said by the options. Columns are of numbers or of
+categories (texts). Numbers are scaled to mean 0 and standard deviation 1, as the rows to train on
+have them; categories become a 1 among 0s. A target of numbers is predicted as a number, unless it
+has at most 10 different whole numbers, each more than once: then as a class. --number and
+--category say which is meant. Columns that name rows (different texts, a count of the rows) are
+left out, and so are rows without a target; both is told.
+
+Activations: linear, sigmoid, tanh, relu, leaky_relu, softplus, gelu, silu, elu, and every
+primitive of one argument. Initial weights are Xavier's, or He's for relu and its like.
 
 Written into the folder: model.json; loss.svg and history.csv, the losses of each epoch;
 topology.svg, the network; graph.svg, the graph of operations for one row if it is small;
 boundary.svg, the decisions in the plane, if the inputs are two numbers; and held_out.csv, the rows
 that were not trained on. Ctrl-C ends the training early, and writes all of them.
 """
-CSV_FILE = Task("a CSV file", lambda: Table("", [], []), (), rate=0.02)
+FILE = Task("a file", lambda: Table("", {}), (), hidden=(32,))
 RATES = {"adam": 0.01, "adamw": 0.01, "sgd": 0.1}
 SMALL_GRAPH = 60  # nodes that can be read in a picture
 
@@ -73,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
     parser = Parser(
         prog=PROG,
-        description="Train a small network on a task or a CSV file, and use it.",
+        description="Train a small network on a task or a table in a file, and use it.",
         epilog=EXAMPLES,
         formatter_class=raw,
         allow_abbrev=False,
@@ -92,21 +102,31 @@ def _parser() -> argparse.ArgumentParser:
         )
 
     train = command("train", "Train a network, print its scores, write it and its pictures into a folder", TRAINING)
-    train.add_argument("data", metavar="TASK|FILE.csv", help=f"{', '.join(TASKS)}, or a CSV file")
+    train.add_argument("data", metavar="TASK|FILE", help=f"{', '.join(TASKS)}, or a file")
     train.add_argument("-o", "--output", metavar="DIR", help="the folder (default: trained-TASK)")
     add = train.add_argument
     add("--target", metavar="COLUMN", action="append", help="what to predict; may be given again for another one")
     add("--hidden", metavar="N,N,…", type=_sizes, help="neurons of each hidden layer, or none")
     add("--activation", metavar="NAME", type=_activation, default="tanh", help="of hidden layers (default: tanh)")
-    add("--epochs", metavar="N", type=_count, help="rounds through all rows (default for a file: 200 or fewer)")
+    add("--drop", metavar="COLUMN", action="append", default=[], help="leave this column out")
+    add("--epochs", metavar="N", type=_count, help="rounds through all rows (default for a file: 10 to 200)")
+    add("--patience", metavar="N", type=_count, help="hold a tenth of the rows out of training, and stop after N epochs"
+        " in which the loss on them was no better")  # fmt: skip
+    add("--l2", metavar="X", type=_positive, help="times the sum of squared parameters (default for a file: 1/2n)")
+    add("--cross-validate", metavar="K", type=_count, help="score K parts, each predicted from the others")
+    add("--resume", metavar="MODEL.json", help="go on training this model, with its columns and targets")
+    add("--json", action="store_true", help="print the result as JSON, and nothing else")
     add("--batch", metavar="N", type=_count, help="rows a step")
     add("--optimizer", choices=list(RATES), default="adam", help="(default: adam)")
     add("--rate", metavar="X", type=_positive, help="of the first step; it falls to 0 along a cosine")
     add("--seed", metavar="N", type=_whole, default=0, help="for the split, the weights and the order (default: 0)")
     add("--held-out", metavar="SHARE", type=_share, help="of the rows, not trained on (default: 0.25; 0 for gates)")
-    add("--impute", choices=IMPUTE, help="fill gaps so; categories by the most frequent (default: refuse gaps)")
+    add("--impute", choices=[*IMPUTE, "none"], default="median", help="fill gaps among the inputs so, categories by the"
+        " most frequent; none refuses them (default: median)")  # fmt: skip
     add("--number", metavar="COLUMN", action="append", default=[], help="this column holds numbers")
     add("--category", metavar="COLUMN", action="append", default=[], help="this column holds categories")
+
+    _reading(train)
 
     for name, text in (
         ("predict", "Print a saved model's prediction for each row, as CSV"),
@@ -116,11 +136,21 @@ def _parser() -> argparse.ArgumentParser:
         sub = command(name, text)
         sub.add_argument("model", metavar="MODEL.json", help="a model that train has written")
         if name != "show":
-            sub.add_argument("data", metavar="TASK|FILE.csv", help="a task, a CSV file, or - for standard input")
+            sub.add_argument("data", metavar="TASK|FILE", help="a task, a file, or - for standard input")
+            _reading(sub)
         if name != "evaluate":
             what = "write to this file" if name == "predict" else "draw the network as well, into this .svg file"
             sub.add_argument("-o", "--output", metavar="FILE", help=what)
     return parser
+
+
+def _reading(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("how a file is written, where it is not found out").add_argument
+    add("--delimiter", metavar="C", type=lambda text: text.replace("\\t", "\t"), help="between fields, such as ;")
+    add("--decimal", metavar="C", help="before the digits of a fraction, such as ,")
+    add("--thousands", metavar="C", help="between the digits of large numbers, such as ,")
+    add("--no-header", action="store_true", help="the first line is a row: name columns 1, 2, …")
+    add("--encoding", metavar="NAME", default="utf-8", help="of a CSV file (default: utf-8)")
 
 
 def _whole(text: str) -> int:
@@ -173,83 +203,186 @@ def _activation(text: str) -> str:
 
 
 def _train(args: argparse.Namespace) -> int:
-    table = _read(args.data)
-    task = TASKS.get(args.data, CSV_FILE)
+    say = _silent if args.json else print
+    table = _read(args)
+    task = TASKS.get(args.data, FILE)
+    resumed = TableModel.load(args.resume) if args.resume else None
     targets = list(dict.fromkeys(args.target or task.targets))
+    if resumed is not None:
+        targets = [target.name for target in resumed.targets]
     if not targets:
         raise UsageError(f"say with --target which column to predict; {table.name} has {', '.join(table.header)}")
     _check_columns(table, args, targets)
-    hidden = task.hidden if args.hidden is None else args.hidden
-    usual = task.epochs if task is not CSV_FILE else max(5, min(200, 20_000 // len(table.rows)))
-    epochs, batch = args.epochs or usual, args.batch or task.batch
-    rate = args.rate or (task.rate if args.optimizer == "adam" else RATES[args.optimizer])
+    table, notes = _left_out(table, args, targets) if task is FILE and resumed is None else (table, [])
+    found_out, count = table.notes, table.rows
+    table, missing = _with_targets(table, targets)
+    if not table.rows:
+        raise DataError(f"{table.name}: none of the {count:,} rows has a target")
+    notes = [*found_out, *notes, *([f"{missing:,} rows without a target left out"] if missing else [])]
     share = task.held_out if args.held_out is None else args.held_out
-    kept, held = split(len(table.rows), share, args.seed)
-    classes = [*args.category, *(name for name in task.targets if name in targets and name not in args.number)]
-    model = TableModel.learn(
-        table,
-        targets,
-        kept,
-        hidden=hidden,
-        activation=args.activation,
-        seed=args.seed,
-        impute=args.impute,
-        categories=classes,
-        numbers=args.number,
-    )
+    kept, held = split(table.rows, share, args.seed)
     train, held_out = table.part(kept), table.part(held)
-    samples = model.encode(train), model.encode_targets(train)
-    validation = (model.encode(held_out), model.encode_targets(held_out)) if held else 0.0
+    batch = args.batch or task.batch
+    epochs = args.epochs or (usual_epochs(len(kept)) if task is FILE else task.epochs)
+    rate = args.rate or (task.rate if args.optimizer == "adam" else RATES[args.optimizer])
+    hidden = task.hidden if args.hidden is None else args.hidden
+    classes = [*args.category, *(name for name in task.targets if name in targets and name not in args.number)]
+
+    def begun(rows: Sequence[int]) -> TableModel:
+        return TableModel.learn(
+            table,
+            targets,
+            rows,
+            hidden=hidden,
+            activation=args.activation,
+            seed=args.seed,
+            impute=None if args.impute == "none" else args.impute,
+            categories=classes,
+            numbers=args.number,
+        )
+
+    def trained(model: TableModel, rows: Table, **options: Any) -> History:
+        steps = epochs * math.ceil(rows.rows / batch)
+        return fit(
+            model.network,
+            model.encode(rows),
+            model.encode_targets(rows),
+            loss=model.loss,
+            optimizer=_optimizer(args.optimizer, model, optim.cosine_rate(rate, steps)),
+            epochs=epochs,
+            batch_size=batch,
+            seed=args.seed,
+            l2=args.l2 if args.l2 is not None else 0.5 / rows.rows if task is FILE else 0.0,
+            **options,
+        )
+
+    model = resumed or begun(kept)
+    _ = model.encode(table), model.encode_targets(table)  # what it does not take is refused before anything is written
+    filled = sum(cell is None for column in model.columns for cell in table.column(column.name))
+    notes += [f"{filled:,} missing cells filled by the {args.impute}"] if filled and resumed is None else []
     folder = Path(args.output or f"trained-{args.data if args.data in TASKS else Path(args.data).stem}")
     folder.mkdir(parents=True, exist_ok=True)
 
-    print(
-        f"{table.name}: {len(table.rows):,} rows, {len(kept):,} to train on, {len(held):,} held out (seed {args.seed})"
-    )
+    say(f"{table.name}: {table.rows:,} rows, {len(kept):,} to train on, {len(held):,} held out (seed {args.seed})")
+    for note in notes:
+        say(f"  {note}")
     for target in model.targets:
-        print(f"target {described(target)}")
+        say(f"target {described(target)}")
     sizes = "-".join(map(str, [model.network.n_in, *(len(layer.neurons) for layer in model.network.layers)]))
-    print(
+    say(
         f"network {sizes}{f', {args.activation}' if hidden else ''}: {len(model.parameters()):,} parameters; "
-        f"{args.optimizer}, rate {rate:g} falling to 0, {min(batch, len(kept)):,} rows a step, {epochs:,} epochs",
-        flush=True,
+        f"{args.optimizer}, rate {rate:g} falling to 0, {min(batch, len(kept)):,} rows a step, {epochs:,} epochs"
     )
-    steps = epochs * math.ceil(len(kept) / batch)
+    sys.stdout.flush()
+    folds = _cross_validated(table, args.cross_validate, args.seed, begun, trained) if args.cross_validate else []
+    for fold, found in enumerate(folds, 1):
+        say(f"part {fold} of {len(folds)}: {written(found).partition(chr(10))[0]}")
+    if len(folds) > 1:
+        say(_spread(folds))
     has_bar = sys.stderr.isatty() and importlib.util.find_spec("tqdm") is not None
-    history = fit(
-        model.network,
-        *samples,
-        loss=model.loss,
-        optimizer=_optimizer(args.optimizer, model, optim.cosine_rate(rate, steps)),
-        epochs=epochs,
-        batch_size=batch,
-        seed=args.seed,
-        validation=validation,
-        callbacks=[] if has_bar else [lambda history: _print_progress(history, epochs)],
+    validation: Any = (model.encode(held_out), model.encode_targets(held_out)) if held else 0.0
+    history = trained(
+        model,
+        train,
+        validation=0.1 if args.patience else validation,
+        patience=args.patience,
+        callbacks=[] if has_bar or args.json else [lambda history: _print_progress(history, epochs)],
     )
     if history.interrupted:
-        print(f"\ninterrupted in epoch {len(history.loss) + 1:,}")
-    _print_scores(model, [("trained on", train), *([("held out", held_out)] if held else [])])
-    _write(folder, model, history, train, held_out)
+        say(f"\ninterrupted in epoch {len(history.loss) + 1:,}")
+    results = {"trained on": (train, scores(model, train))}
+    if held:
+        results["held out"] = (held_out, scores(model, held_out))
+    for name, (part, found) in results.items():
+        say(f"\n{name}, {part.rows:,} rows\n{written(found)}")
+    files, complaints = _write(folder, model, history, train, held_out)
+    say(f"\nwritten into {folder}: {', '.join(files)}")
+    for complaint in complaints:
+        complain(NAME, complaint)
+    if args.json:
+        document = {
+            "data": table.name,
+            "rows": table.rows,
+            "notes": notes,
+            "epochs": len(history.loss),
+            "stopped": history.stopped,
+            "loss": history.loss[-1] if history.loss else None,
+            "scores": {name: found for name, (_, found) in results.items()},
+            "cross-validation": folds,
+            "folder": str(folder),
+            "files": files,
+        }
+        print(json.dumps(document, indent=1, ensure_ascii=False))
     if history.interrupted:
         complain(NAME, "interrupted: the model is as the last whole step left it")
         return 130
     return 0
 
 
+def _silent(*text: object) -> None: ...
+
+
 def _check_columns(table: Table, args: argparse.Namespace, targets: list[str]) -> None:
-    for option, names in (("--target", targets), ("--number", args.number), ("--category", args.category)):
+    named = (("--target", targets), ("--number", args.number), ("--category", args.category), ("--drop", args.drop))
+    for option, names in named:
         for name in names:
-            if name not in table.header:
+            if name not in table.columns:
                 raise UsageError(f"{option} {name}: {table.name} has no such column, but {', '.join(table.header)}")
-    both = set(args.number) & set(args.category)
-    if both:
-        raise UsageError(f"column {min(both)} cannot be both --number and --category")
+    for one, other, options in (
+        (args.number, args.category, "--number and --category"),
+        (args.drop, targets, "--drop and --target"),
+    ):
+        both = set(one) & set(other)
+        if both:
+            raise UsageError(f"column {min(both)} cannot be both {options}")
+
+
+def _left_out(table: Table, args: argparse.Namespace, targets: list[str]) -> tuple[Table, list[str]]:
+    """The table without the columns that are dropped or name rows, and what is to be said of these."""
+    wanted = {*targets, *args.category, *args.number, *args.drop}
+    reasons = {name: names_rows(cells) for name, cells in table.columns.items() if name not in wanted}
+    if all(reasons.get(name) for name in table.header if name not in targets and name not in args.drop):
+        reasons = {name: reason for name, reason in reasons.items() if reason != COUNTS}  # or nothing would be left
+    notes = [f"column {name!r} left out: {reason}" for name, reason in reasons.items() if reason]
+    return table.without([*args.drop, *(name for name, reason in reasons.items() if reason)]), notes
+
+
+def _with_targets(table: Table, targets: list[str]) -> tuple[Table, int]:
+    """The rows in which no target is missing, and how many others there are."""
+    columns = [table.column(name) for name in targets]
+    there = [i for i, cells in enumerate(zip(*columns, strict=True)) if None not in cells]
+    if len(there) == table.rows:
+        return table, 0
+    return table.part(there), table.rows - len(there)
+
+
+def _cross_validated(table: Table, parts: int, seed: int, begun: Any, trained: Any) -> list[dict[str, dict[str, Any]]]:
+    """The scores on each of so many parts of the table of a model trained on the others."""
+    from sklearn.model_selection import KFold
+
+    if not 2 <= parts <= table.rows:
+        raise UsageError(f"--cross-validate {parts}: it must be from 2 to the number of rows, {table.rows}")
+    folds = []
+    for kept, held in KFold(parts, shuffle=True, random_state=seed).split(range(table.rows)):
+        model = begun(kept.tolist())
+        trained(model, table.part(kept.tolist()), progress=False)
+        folds.append(scores(model, table.part(held.tolist())))
+    return folds
+
+
+def _spread(folds: list[dict[str, dict[str, Any]]]) -> str:
+    """Mean and standard deviation over the parts of the score of each target."""
+    lines = []
+    for name, first in folds[0].items():
+        what = "accuracy" if "accuracy" in first else "R²" if "R²" in first else "root mean squared error"
+        values = [fold[name].get(what, math.nan) for fold in folds]
+        lines.append(f"{name}: {what} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f} over the parts")
+    return "\n".join(lines)
 
 
 def _optimizer(name: str, model: TableModel, rate: optim.Rate) -> Optimizer:
-    kinds: dict[str, type[Any]] = {"adam": optim.Adam, "adamw": optim.AdamW, "sgd": optim.SGD}
-    optimizer: Optimizer = kinds[name](model.network.parameters(), rate)
+    make: Any = OPTIMIZERS[name]
+    optimizer: Optimizer = make(model.network.parameters(), rate)
     return optimizer
 
 
@@ -264,29 +397,26 @@ def _loss(x: float) -> str:
     return f"{x:.4f}" if x < 1e6 else f"{x:.4g}"
 
 
-def _print_scores(model: TableModel, tables: Sequence[tuple[str, Table]]) -> None:
-    for name, table in tables:
-        print(f"\n{name}, {len(table.rows):,} rows\n{scores(model, table)}")
-
-
-def _write(folder: Path, model: TableModel, history: History, train: Table, held_out: Table) -> None:
-    """Write everything into the folder; a picture for which a package is not there is left out with a note."""
-    written: list[str] = []
+def _write(
+    folder: Path, model: TableModel, history: History, train: Table, held_out: Table
+) -> tuple[list[str], list[str]]:
+    """Write everything into the folder: the names of the files, and why a picture was left out."""
+    files: list[str] = []
+    notes: list[str] = []
 
     def put(name: str, text: str) -> None:
         write(folder / name, text)
-        written.append(name)
+        files.append(name)
 
     model.save(folder / "model.json")
-    written.append("model.json")
+    files.append("model.json")
     curves: dict[str, Sequence[float]] = {"epoch": range(1, len(history.loss) + 1), "loss": history.loss}
-    if held_out.rows:
+    if history.validation_loss:
         curves["held_out_loss"] = history.validation_loss
     put("history.csv", csv_text([list(curves), *zip(*curves.values(), strict=False)]))  # Ctrl-C may cut the last row
     if held_out.rows:
         put("held_out.csv", held_out.csv())
     put("topology.svg", network_svg(model.network, names_of_inputs(model), names_of_outputs(model)))
-    notes = []
     try:
         put("loss.svg", history.svg())
         if has_plane(model):
@@ -294,12 +424,10 @@ def _write(folder: Path, model: TableModel, history: History, train: Table, held
     except ImportError:
         notes.append("no plot without matplotlib: pip install 'glassgrad[plot]'")
     try:
-        _put_graph(folder, model, train, written)
+        _put_graph(folder, model, train, files)
     except RuntimeError as error:
         notes.append(f"no graph.svg: {error}")
-    print(f"\nwritten into {folder}: {', '.join(written)}")
-    for note in notes:
-        complain(NAME, note)
+    return files, notes
 
 
 def _put_graph(folder: Path, model: TableModel, train: Table, written: list[str]) -> None:
@@ -319,7 +447,7 @@ def _put_graph(folder: Path, model: TableModel, train: Table, written: list[str]
 
 def _predict(args: argparse.Namespace) -> int:
     model = TableModel.load(args.model)
-    table = _read(args.data)
+    table = _read(args)
     answers = [model.answers(outputs) for outputs in predict(model.network, model.encode(table))]
     head: list[str] = []
     for target in model.targets:
@@ -335,9 +463,9 @@ def _predict(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     model = TableModel.load(args.model)
-    table = _read(args.data)
+    table = _read(args)
     loss = evaluate(model.network, model.encode(table), model.encode_targets(table), loss=model.loss)
-    print(f"{table.name}: {len(table.rows):,} rows, loss {loss:.6g}\n{scores(model, table)}")
+    print(f"{table.name}: {table.rows:,} rows, loss {loss:.6g}\n{written(scores(model, table))}")
     return 0
 
 
@@ -373,12 +501,22 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(source: str) -> Table:
+def _read(args: argparse.Namespace) -> Table:
     try:
-        return read_table(source, _standard_input)
+        return read_table(
+            args.data,
+            _standard_input,
+            delimiter=args.delimiter,
+            decimal=args.decimal,
+            thousands=args.thousands,
+            header=False if args.no_header else None,
+            encoding=args.encoding,
+        )
     except FileNotFoundError:
         known = ", ".join(TASKS)
-        raise UsageError(f"{source!r} is neither a file nor a task; the tasks are {known}") from None
+        raise UsageError(f"{args.data!r} is neither a file nor a task; the tasks are {known}") from None
+    except LookupError as error:
+        raise UsageError(f"--encoding {args.encoding}: {error}") from None
 
 
 def _standard_input() -> bytes:

@@ -1,18 +1,19 @@
-"""``Neuron``, ``Layer``, ``MLP``: activation(w · x + b), side by side and one after another."""
+"""``Neuron``, ``Layer``, ``Sequential``, ``MLP``: activation(w · x + b), side by side and one after another."""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograd import Value
-from autograd.math import dot, leaky_relu
+from autograd.math import dot, expm1, leaky_relu, min, norm_cdf, relu, sigmoid, softmax
 from autograd.primitives import TABLE, Primitive
 
+from .exchange.functions import NEAT
 from .module import Module
-from .rows import listed
+from .rows import SampleError, listed, named
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -32,25 +33,44 @@ def linear(x: Any) -> Any:
     return x
 
 
+def gelu(x: Any) -> Any:
+    """x · Φ(x), with Φ the distribution function of the standard normal (Hendrycks and Gimpel 2016)."""
+    return x * norm_cdf(x)
+
+
+def silu(x: Any) -> Any:
+    """x · σ(x), also called swish (Elfwing et al. 2018)."""
+    return x * sigmoid(x)
+
+
+def elu(x: Any) -> Any:
+    """x above 0, exp(x) − 1 below (Clevert et al. 2016); the slope at 0 is 1."""
+    return relu(x) + expm1(min(x, 0.0))
+
+
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"linear": linear, "gelu": gelu, "silu": silu, "elu": elu, **NEAT}
+
+
 def activation_function(activation: Activation) -> Callable[[Any], Any]:
-    """The function itself, or the one that goes by a name: ``linear``, or a row of the table of primitives.
+    """The function itself, or the one that goes by a name: one of ACTIVATIONS, or a row of the table of primitives.
 
     Raises ValueError for a name that is neither, or whose row does not take one number.
     """
     if callable(activation):
         return activation
-    row = linear if activation == "linear" else TABLE.get(activation)
-    if row is linear or row is leaky_relu or (isinstance(row, Primitive) and row.arity == 1):
-        return row
+    row = ACTIVATIONS.get(activation) or TABLE.get(activation)
+    if row is leaky_relu or activation in ACTIVATIONS or (isinstance(row, Primitive) and row.arity == 1):
+        return row  # type: ignore[return-value]  # it is none of the Nones
     raise ValueError(
-        f"no activation {activation!r}: give linear, sigmoid, tanh, relu, leaky_relu, softplus, the name of any other "
-        "primitive of one argument, or a function"
+        f"no activation {activation!r}: give linear, sigmoid, tanh, relu, leaky_relu, softplus, gelu, silu, elu, the "
+        "name of any other primitive of one argument, or a function; softmax is for the output of a layer"
     )
 
 
 def activation_name(function: Callable[[Any], Any]) -> str:
     """The name by which ``activation_function`` finds the function; ValueError if there is none."""
-    name = "linear" if function is linear else function.name if isinstance(function, Primitive) else ""
+    own = {known: name for name, known in ACTIVATIONS.items()}
+    name = own.get(function) or (function.name if isinstance(function, Primitive) else "")
     if not name or activation_function(name) is not function:
         raise ValueError(
             f"the activation {function!r} has no name in the table and cannot be saved: "
@@ -80,13 +100,7 @@ INITIALISERS: dict[str, Initialiser] = {"uniform": uniform(), "xavier": xavier, 
 
 def initialiser(init: str | Initialiser) -> Initialiser:
     """The function (rng, n_in, n_out) -> weight, itself or by its name in INITIALISERS; ValueError if there is none."""
-    if callable(init):
-        return init
-    try:
-        return INITIALISERS[init]
-    except KeyError:
-        names = ", ".join(INITIALISERS)
-        raise ValueError(f"no initialiser {init!r}: give {names}, or a function of (rng, n_in, n_out)") from None
+    return init if callable(init) else named("initialiser", init, INITIALISERS)
 
 
 def generator(seed: Seed) -> random.Random:
@@ -136,7 +150,7 @@ class Neuron(Module[Value]):
 
     def __call__(self, inputs: Sequence[Any], /) -> Value:
         """The output, one Value."""
-        net = dot(self.w, inputs if type(inputs) is list else listed("inputs", inputs))
+        net = dot(self.w, _sized("neuron", inputs, len(self.w)))
         result: Value = self.activation(net if self.b is None else net + self.b)
         return result
 
@@ -144,12 +158,16 @@ class Neuron(Module[Value]):
         bias = "neuron" if isinstance(self.b, Value) else "none" if self.b is None else self.b
         return {"n_in": len(self.w), "activation": activation_name(self.activation), "bias": bias}
 
+    def __repr__(self) -> str:
+        return f"Neuron({len(self.w)}, activation={_shown(self.activation)!r}): {len(self.parameters())} parameters"
+
 
 class Layer(Module[list[Value]]):
     """``n_out`` neurons side by side: parameters neuron by neuron, weights then bias.
 
     As a Neuron's, save that ``bias`` may also be "shared": one trained bias for the layer, listed after the first
-    neuron's weights; and that a number is the fixed bias of every neuron.
+    neuron's weights; that a number is the fixed bias of every neuron; and that ``activation`` may be "softmax", which
+    takes what all neurons add up and gives shares that sum to 1.
     """
 
     def __init__(
@@ -166,28 +184,96 @@ class Layer(Module[list[Value]]):
         _check_size("n_out", n_out)
         draw, rng = initialiser(init), generator(seed)
         self._bias = "none" if bias is None else "shared" if isinstance(bias, Value) else bias
+        self._softmax = activation == "softmax"
+        own: Activation = "linear" if self._softmax else activation
         shared = _bias(bias) if self._bias == "shared" else bias
         self.neurons = [
-            Neuron(n_in, activation, bias=shared, init=lambda rng, n_in, _: draw(rng, n_in, n_out), seed=rng)
+            Neuron(n_in, own, bias=shared, init=lambda rng, n_in, _: draw(rng, n_in, n_out), seed=rng)
             for _ in range(n_out)
         ]
 
     def __call__(self, inputs: Sequence[Any], /) -> list[Value]:
         """The outputs, a list of n_out Values."""
-        row = listed("inputs", inputs)
-        return [neuron(row) for neuron in self.neurons]
+        row = _sized("layer", inputs, len(self.neurons[0].w))
+        outputs = [neuron(row) for neuron in self.neurons]
+        return softmax(outputs) if self._softmax else outputs
 
     def architecture(self) -> dict[str, Any]:
-        return self.neurons[0].architecture() | {"n_out": len(self.neurons), "bias": self._bias}
+        own = {"n_out": len(self.neurons), "bias": self._bias} | ({"activation": "softmax"} if self._softmax else {})
+        return self.neurons[0].architecture() | own
+
+    def __repr__(self) -> str:
+        n_in, name = len(self.neurons[0].w), _shown_of(self)
+        return f"Layer({n_in}, {len(self.neurons)}, activation={name!r}): {len(self.parameters())} parameters"
 
 
-class MLP(Module[Out]):
+class Dropout(Module[list[Any]]):
+    """Each number, or with probability ``p`` 0 while ``fit`` trains; the others are divided by 1 − p then.
+
+    So the mean stays (Srivastava et al. 2014, section 10, as it is commonly done).  Outside of training, and in
+    validation, everything passes.  What is dropped follows from ``seed``.
+    """
+
+    def __init__(self, p: float = 0.5, *, seed: Seed = 0) -> None:
+        if not 0 <= p < 1:
+            raise ValueError(f"the probability of a dropout must be at least 0 and below 1, not {p!r}")
+        self.p, self._rng = p, generator(seed)
+
+    def __call__(self, inputs: Sequence[Any], /) -> list[Any]:
+        """The numbers, or what is left of them."""
+        row = listed("inputs", inputs)
+        if not self.training:
+            return row
+        return [x / (1 - self.p) if self._rng.random() >= self.p else 0.0 for x in row]
+
+    def architecture(self) -> dict[str, Any]:
+        return {"p": self.p}
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.p})"
+
+
+class Sequential(Module[Out]):
+    """Modules one after another, each of which takes what the one before gives; one output comes as a Value.
+
+    >>> model = Sequential(Layer(2, 8, "relu", seed=0), Dropout(0.2), Layer(8, 3, "softmax", seed=1))
+    >>> round(sum(p.data for p in model([0.5, -1.0])), 12)
+    1.0
+    """
+
+    def __init__(self, *layers: Module, parts: Sequence[Mapping[str, Any]] = ()) -> None:
+        """From modules; ``parts`` describes them instead in a saved file."""
+        kinds: dict[str, Any] = {kind.__name__: kind for kind in (Layer, Dropout, MLP, Neuron)}
+        made = [kinds[part["kind"]](**{k: x for k, x in part.items() if k != "kind"}) for part in parts]
+        self.layers: list[Any] = [*layers, *made]
+        if not self.layers or not all(isinstance(layer, Module) for layer in self.layers):
+            raise TypeError(f"{type(self).__name__} takes modules, such as Layer(2, 3), and not {layers!r}")
+
+    def __call__(self, inputs: Sequence[Any], /) -> Out:
+        """The output: one Value where there is one, a list of Values where there are several."""
+        values: Any = listed("inputs", inputs)
+        for layer in self.layers:
+            values = layer(values if isinstance(values, list) else [values])
+        result: Any = values[0] if isinstance(values, list) and len(values) == 1 else values
+        return result  # type: ignore[no-any-return]  # which of the two, the caller knows
+
+    def architecture(self) -> dict[str, Any]:
+        return {"parts": [{"kind": type(layer).__name__} | layer.architecture() for layer in self.layers]}
+
+    def __repr__(self) -> str:
+        inside = ", ".join(repr(layer).partition(": ")[0] for layer in self.layers)
+        return f"Sequential({inside}): {len(self.parameters())} parameters"
+
+
+class MLP(Sequential[Out]):
     """Layers one after another: ``MLP(2, [16, 16, 1])`` has two inputs, two hidden layers of 16, and one output.
 
     Parameters run layer by layer, neuron by neuron, weights then bias.  ``activation`` is that of the hidden layers
-    (one, or a list of one for each), ``output`` that of the last.  ``bias`` is "neuron" (one for each), "shared" (one a
-    layer), "none", a number (fixed, not trained), or a list of these, one a layer.  ``init`` and ``seed`` are as a
-    Neuron's; with the same generator, weights are drawn in the order of the parameters.
+    (one, or a list of one for each), ``output`` that of the last, which may be "softmax".  Their names are linear,
+    sigmoid, tanh, relu, leaky_relu, softplus, gelu, silu, elu and those of all primitives of one argument.  ``bias`` is
+    "neuron" (one for each), "shared" (one a layer), "none", a number (fixed, not trained), or a list of these, one a
+    layer.  ``init`` ("uniform", "xavier", "he") and ``seed`` are as a Neuron's; with the same generator, weights are
+    drawn in the order of the parameters.
 
     >>> model = MLP(2, [3, 1], activation="relu", seed=0)
     >>> model
@@ -210,6 +296,11 @@ class MLP(Module[Out]):
         init: str | Initialiser = "uniform",
         seed: Seed = None,
     ) -> None:
+        if isinstance(sizes, int):
+            raise TypeError(
+                f"MLP takes a list of layer sizes, the last of which is that of the output: MLP({n_in}, [{sizes}, 1]) "
+                f"has {sizes} hidden neurons and one output"
+            )
         sizes = list(sizes)
         if not sizes:
             raise ValueError("an MLP needs at least one layer: sizes=[..., n_out]")
@@ -230,13 +321,7 @@ class MLP(Module[Out]):
 
     def __call__(self, inputs: Sequence[Any], /) -> Out:
         """The output: one Value from a network with one output, a list of Values from one with several."""
-        values: Sequence[Any] = listed("inputs", inputs)
-        if len(values) != self.n_in:
-            raise ValueError(f"this MLP takes {self.n_in} inputs, not {len(values)}")
-        for layer in self.layers:
-            values = layer(values)
-        result: Any = values[0] if len(values) == 1 else values
-        return result  # type: ignore[no-any-return]  # which of the two, the caller knows
+        return super().__call__(_sized("MLP", inputs, self.n_in))
 
     def architecture(self) -> dict[str, Any]:
         layers = [layer.architecture() for layer in self.layers]
@@ -250,7 +335,7 @@ class MLP(Module[Out]):
         }
 
     def __repr__(self) -> str:
-        names = [getattr(layer.neurons[0].activation, "name", None) or _name(layer) for layer in self.layers]
+        names = [_shown_of(layer) for layer in self.layers]
         hidden = names[0] if len(set(names[:-1])) == 1 else names[:-1]
         return (
             f"MLP({self.n_in}, {[len(layer.neurons) for layer in self.layers]}, activation={hidden!r}, "
@@ -258,9 +343,20 @@ class MLP(Module[Out]):
         )
 
 
-def _name(layer: Layer) -> str:
-    function = layer.neurons[0].activation
-    return str(getattr(function, "__name__", function))
+def _shown(function: Callable[[Any], Any]) -> str:
+    return str(getattr(function, "name", None) or getattr(function, "__name__", function))
+
+
+def _shown_of(layer: Layer) -> str:
+    return "softmax" if layer._softmax else _shown(layer.neurons[0].activation)
+
+
+def _sized(kind: str, inputs: Any, n_in: int) -> list[Any]:
+    """The inputs as a list; SampleError if they are not ``n_in``."""
+    row = inputs if type(inputs) is list else listed("inputs", inputs)
+    if len(row) != n_in:
+        raise SampleError(f"this {kind} takes {n_in} inputs, not {len(row)}")
+    return row
 
 
 def _check_size(name: str, size: Any) -> None:

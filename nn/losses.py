@@ -17,7 +17,7 @@ from autograd.math import dot, log, logsumexp, relu, softplus
 from autograd.math import sum as total
 from autograd.primitives import sigmoid
 
-from .rows import row
+from .rows import SampleError, named, row
 
 Loss = Callable[[Any, Any], Any]
 
@@ -40,7 +40,7 @@ def hinge(outputs: Any, targets: Any) -> Any:
     pairs = _pairs("hinge", outputs, targets)
     for _, t in pairs:
         if t not in (-1, 1):
-            raise ValueError(f"hinge takes targets -1 and 1, not {t!r}")
+            raise SampleError(f"hinge takes targets -1 and 1, not {t!r}")
     return _sum([relu(1 - t * o) for o, t in pairs])
 
 
@@ -75,19 +75,61 @@ def softmax_cross_entropy(outputs: Any, targets: Any) -> Any:
     """
     logits = row("the outputs", outputs)
     if len(logits) < 2:
-        raise ValueError(f"softmax_cross_entropy takes the logits of at least 2 classes, not {len(logits)}")
+        raise SampleError(f"softmax_cross_entropy takes the logits of at least 2 classes, not {len(logits)}")
     if isinstance(targets, Real):
         try:
             k = index(targets)  # type: ignore[arg-type]  # refused below if it is no integer
         except TypeError:
             raise TypeError(f"softmax_cross_entropy takes a class number (an int), not {targets!r}") from None
         if not 0 <= k < len(logits):
-            raise ValueError(f"softmax_cross_entropy has {len(logits)} classes, and no class {k}")
+            raise SampleError(f"softmax_cross_entropy has {len(logits)} classes, and no class {k}")
         return _from_logits(logits, k)
     pairs = _pairs("softmax_cross_entropy", outputs, targets)
     if any(t < 0 for _, t in pairs) or not abs(sum(t for _, t in pairs) - 1) < 1e-9:
-        raise ValueError(f"softmax_cross_entropy takes a distribution, numbers >= 0 that sum to 1, not {targets!r}")
+        raise SampleError(f"softmax_cross_entropy takes a distribution, numbers >= 0 that sum to 1, not {targets!r}")
     return _sum([t * _from_logits(logits, k) for k, (_, t) in enumerate(pairs) if t])
+
+
+def negative_log_likelihood(outputs: Any, targets: Any) -> Any:
+    """−ln p[k] from probabilities p, as ``output="softmax"`` gives them, for the class number k.
+
+    Of logits, ``softmax_cross_entropy`` gives the same number, and to full precision for any of them.
+    """
+    shares = row("the outputs", outputs)
+    if not isinstance(targets, int) or not 0 <= targets < len(shares):
+        raise SampleError(f"negative_log_likelihood takes a class number below {len(shares)}, not {targets!r}")
+    return -log(shares[targets])
+
+
+LOSSES: dict[str, Loss] = {
+    "half_squared": half_squared,
+    "mean_squared": mean_squared,
+    "mse": mean_squared,
+    "hinge": hinge,
+    "binary_cross_entropy": binary_cross_entropy,
+    "logistic_cross_entropy": logistic_cross_entropy,
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "cross_entropy": softmax_cross_entropy,
+    "negative_log_likelihood": negative_log_likelihood,
+}
+
+
+def loss_function(loss: str | Loss) -> Loss:
+    """The loss itself, or the one that goes by a name in LOSSES; ValueError if there is none."""
+    return loss if callable(loss) else named("loss", loss, LOSSES)
+
+
+def accuracy(outputs: Any, targets: Any) -> float:
+    """1 if the outputs say the class that the target is, else 0: a metric for ``fit``.
+
+    Several outputs say the class of the largest; one output of a target −1 or 1 (hinge), or 0 or 1, says its sign as a
+    logit or a margin does.  A target may be a class number or a row with a 1 (a distribution).
+    """
+    given, wanted = row("the outputs", outputs), row("the targets", targets)
+    if len(given) > 1:
+        k = wanted[0] if len(wanted) == 1 else max(range(len(wanted)), key=wanted.__getitem__)
+        return float(max(range(len(given)), key=given.__getitem__) == k)
+    return float((given[0] > 0) == (wanted[0] > 0))
 
 
 def _from_logit(z: Any, t: float) -> Any:
@@ -107,7 +149,7 @@ def _sum(terms: list[Any]) -> Any:
 def _pairs(loss: str, outputs: Any, targets: Any) -> list[tuple[Any, Any]]:
     outputs, targets = row("the outputs", outputs), row("the targets", targets)
     if len(outputs) != len(targets) or not outputs:
-        raise ValueError(f"{loss} needs a target for each output: {len(outputs)} outputs, {len(targets)} targets")
+        raise SampleError(f"{loss} needs a target for each output: {len(outputs)} outputs, {len(targets)} targets")
     return list(zip(outputs, targets, strict=True))
 
 
@@ -115,5 +157,5 @@ def _probabilities(loss: str, outputs: Any, targets: Any) -> list[tuple[Any, Any
     pairs = _pairs(loss, outputs, targets)
     for _, t in pairs:
         if not 0 <= t <= 1:
-            raise ValueError(f"{loss} takes targets from 0 to 1, not {t!r}")
+            raise SampleError(f"{loss} takes targets from 0 to 1, not {t!r}")
     return pairs

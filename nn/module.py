@@ -34,6 +34,8 @@ class Module(Generic[Out]):
     Value that is met again (a bias that neurons share) counts once, under its first name.
     """
 
+    training = False  # whether it is being trained: what a Dropout asks
+
     def __call__(self, inputs: Sequence[Any], /) -> Out:
         """The output or outputs for one sample."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, inputs)")
@@ -55,6 +57,26 @@ class Module(Generic[Out]):
         """Have every parameter's ``.grad`` begin anew: not computed."""
         for parameter in self.parameters():
             parameter.grad = None
+
+    def modules(self) -> Iterator[tuple[str, Module]]:
+        """The modules that this one is made of, those in those as well, each with its dotted name."""
+        for attribute, item in vars(self).items():
+            if not attribute.startswith("_"):
+                yield from _modules(item, attribute)
+
+    def train(self, mode: bool = True) -> None:
+        """Tell the module and all in it whether it is being trained; ``fit`` does, and leaves it as it was."""
+        for module in (self, *(module for _, module in self.modules())):
+            module.training = mode
+
+    def summary(self) -> str:
+        """A table of the modules that this one is made of, neurons left out, with the parameters of each."""
+        parts = [(name, part) for name, part in self.modules() if type(part).__name__ != "Neuron"]
+        rows = [(name, repr(part).partition(": ")[0], f"{len(part.parameters()):,}") for name, part in parts]
+        rows.append(("all", type(self).__name__, f"{len(self.parameters()):,}"))
+        wide = [max(len(row[i]) for row in [("module", "what it is", "parameters"), *rows]) for i in range(3)]
+        lines = [("module", "what it is", "parameters"), *rows]
+        return "\n".join(f"{a:{wide[0]}}  {b:{wide[1]}}  {c:>{wide[2]}}" for a, b, c in lines)
 
     def state_dict(self) -> dict[str, float]:
         """The parameters' numbers by name."""
@@ -128,6 +150,16 @@ def _values(item: Any, name: str) -> Iterator[tuple[str, Value]]:
     elif isinstance(item, list | tuple | dict):
         for key, part in item.items() if isinstance(item, dict) else enumerate(item):
             yield from _values(part, f"{name}.{key}")
+
+
+def _modules(item: Any, name: str) -> Iterator[tuple[str, Module]]:
+    if isinstance(item, Module):
+        yield name, item
+        for inner, module in item.modules():
+            yield f"{name}.{inner}", module
+    elif isinstance(item, list | tuple | dict):
+        for key, part in item.items() if isinstance(item, dict) else enumerate(item):
+            yield from _modules(part, f"{name}.{key}")
 
 
 def _family(cls: type[Module]) -> Iterator[type[Any]]:

@@ -1,4 +1,4 @@
-"""``Network``: nodes and connections in any topology without a cycle, trained by ``activate`` and ``propagate``."""
+"""``Network``: nodes and connections in any topology, trained by ``activate`` and ``propagate``, or as any module."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 from autograd import Value, gradients
 from autograd.math import dot
 
+from .exchange import drawing, genomes, javascript
 from .layers import Activation, Initialiser, Seed, activation_function, activation_name, generator, initialiser
-from .losses import Loss, half_squared
+from .losses import Loss, half_squared, loss_function
 from .module import Module
-from .rows import listed
-from .topology import KINDS, Connection, Node, drawing
+from .rows import SampleError, listed, named
+from .topology import AGGREGATIONS, KINDS, Connection, Node
 
 if TYPE_CHECKING:
     from autograd.view import Graph
@@ -23,19 +24,25 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Plan:
-    """How to run a topology: its ends, and in order every node that computes, what leads to it, and two labels."""
+    """How to run a topology: its ends; in order each node to compute, with what leads to it; how far it looks back."""
 
     inputs: list[int]
     outputs: list[int]
     nodes: list[tuple[Node, list[Connection], str, str]]
+    memory: int
 
 
 class Network(Module[list[Value]]):
-    """Nodes and the connections between them, in any topology without a cycle.
+    """Nodes and the connections between them, in any topology; what closes a cycle must have a delay.
 
-    Parameters are the weights by innovation number, ``w1->3``, then the biases by node, ``b3``.  What is switched off,
-    by a connection's ``enabled`` or by ``mask``, takes part neither in the forward pass, nor in the backward pass, nor
-    in an update: it has no gradient (None).  A node without any connection that is on gives activation(bias).
+    Parameters are the weights by innovation number, ``w1->3``, then the biases by node, ``b3``, and the responses of
+    nodes that have one.  What is switched off, by a connection's ``enabled`` or by ``mask``, takes part neither in the
+    forward pass, nor in the backward pass, nor in an update: it has no gradient (None).  Nor does what leads to no
+    output.  A node without any connection that is on gives activation(bias).
+
+    With delays, the network remembers: ``activate`` is one step, ``reset`` forgets, and ``run`` takes a sequence from
+    the start.  Called, as by ``fit``, it takes a whole sequence in one row, step after step, and gives the outputs of
+    the last step.  The gradient goes back through all steps (backpropagation through time).
 
     >>> xor = Network.layered(2, 3, 1, seed=0)
     >>> for _ in range(3000):
@@ -61,6 +68,7 @@ class Network(Module[list[Value]]):
         self._mask: frozenset[int] | None = None
         self._plan: _Plan | None = None
         self._ran: tuple[list[Any], list[Value]] | None = None
+        self._past: list[dict[int, Any]] = []  # the outputs of the steps before, the last step first
         for node in nodes:
             self.add_node(**node)
         for connection in connections:
@@ -108,20 +116,31 @@ class Network(Module[list[Value]]):
         return MappingProxyType(self._connections)
 
     def add_node(
-        self, kind: str = "hidden", *, bias: float = 0.0, activation: Activation = "sigmoid", id: int | None = None
+        self,
+        kind: str = "hidden",
+        *,
+        bias: float = 0.0,
+        activation: Activation = "sigmoid",
+        id: int | None = None,
+        aggregation: str = "sum",
+        response: float | None = None,
+        idle: float | None = None,
     ) -> Node:
-        """Add a node, "input", "hidden" or "output", and return it.  Bias and activation are not for inputs.
+        """Add a node, "input", "hidden" or "output", and return it.  What follows the kind is not for inputs.
 
-        If no id is given, it is one more than any before.  Raises ValueError for an id that is taken.
+        If no id is given, it is one more than any before.  ``aggregation`` is sum, product, max, min, maxabs, median,
+        mean or builtin_sum; see ``Node`` for all of it.  Raises ValueError for an id that is taken.
         """
         if kind not in KINDS:
             raise ValueError(f"a node is of kind {', '.join(KINDS)}, not {kind!r}")
-        id = self._next_id if id is None else _whole("node id", id)
+        id = self._next_id if id is None else _whole("node id", id, -math.inf)
         if id in self._nodes:
             raise ValueError(f"there is a node {id} already")
+        named("aggregation", aggregation, AGGREGATIONS)
         node = Node(id, kind)
         if kind != "input":
-            node.bias, node.activation = Value(bias, f"b{id}"), activation_function(activation)
+            node = Node(id, kind, Value(bias, f"b{id}"), activation_function(activation), aggregation, idle=idle)
+            node.response = None if response is None else Value(response, f"r{id}")
         self._nodes[id] = node
         self._next_id = max(self._next_id, id + 1)
         self._incoming[id], self._outgoing[id] = [], []
@@ -129,19 +148,30 @@ class Network(Module[list[Value]]):
         return node
 
     def add_connection(
-        self, source: int, target: int, weight: float, *, innovation: int | None = None, enabled: bool = True
+        self,
+        source: int,
+        target: int,
+        weight: float,
+        *,
+        innovation: int | None = None,
+        enabled: bool = True,
+        delay: int = 0,
+        gate: int | None = None,
     ) -> Connection:
         """Connect two nodes and return the connection.  If no innovation is given, it is one more than any before.
 
-        Raises ValueError for an unknown node, an input as target, a second connection between the same two nodes, an
-        innovation number that is taken, and a connection that would close a cycle, even one that is disabled.
+        ``delay`` takes the source's output of so many steps before, so that it may close a cycle or connect a node with
+        itself; ``gate`` is a node whose output multiplies the weight.  Raises ValueError for an unknown node, an input
+        as target, a second connection of the same delay between the same two nodes, an innovation number that is taken,
+        and a connection or gate that would close a cycle without a delay, even one that is disabled.
         """
-        for id in (source, target):
+        _whole("delay", delay)
+        for id in (source, target) if gate is None else (source, target, gate):
             self._node(id)
         if self._nodes[target].kind == "input":
             raise ValueError(f"node {target} is an input: no connection can lead to it")
         for other in self._incoming[target]:
-            if other.source == source:
+            if other.source == source and other.delay == delay:
                 raise ValueError(
                     f"there is a connection {source} -> {target} already: innovation {other.innovation}, "
                     f"{'enabled' if other.enabled else 'disabled: set its enabled'}"
@@ -150,16 +180,20 @@ class Network(Module[list[Value]]):
         if innovation in self._connections:
             taken = self._connections[innovation]
             raise ValueError(f"innovation {innovation} is taken by the connection {taken.source} -> {taken.target}")
-        cycle = self._path(target, source)
-        if cycle:
-            raise ValueError(
-                f"the connection {source} -> {target} would close a cycle: {' -> '.join(map(str, [source, *cycle]))}"
-            )
-        connection = Connection(innovation, source, target, Value(weight, f"w{source}->{target}"), bool(enabled))
+        for start in _now(Connection(innovation, source, target, Value(weight), delay=delay, gate=gate)):
+            cycle = self._path(target, start)
+            if cycle:
+                raise ValueError(
+                    f"the connection {source} -> {target} would close a cycle: {' -> '.join(map(str, [start, *cycle]))}"
+                    "; give it delay=1 to take what the node gave a step before"
+                )
+        weighted = Value(weight, f"w{source}->{target}{f'@{delay}' if delay else ''}")
+        connection = Connection(innovation, source, target, weighted, bool(enabled), delay, gate)
         self._connections[innovation] = connection
         self._next_innovation = max(self._next_innovation, innovation + 1)
         self._incoming[target].append(connection)
-        self._outgoing[source].append(connection)
+        for start in _sources(connection):
+            self._outgoing[start].append(connection)
         self._changed()
         return connection
 
@@ -169,13 +203,14 @@ class Network(Module[list[Value]]):
         del self._connections[innovation]
         self._mask = None if self._mask is None else self._mask - {innovation}
         self._incoming[connection.target].remove(connection)
-        self._outgoing[connection.source].remove(connection)
+        for start in _sources(connection):
+            self._outgoing[start].remove(connection)
         self._changed()
 
     def remove_node(self, id: int) -> None:
         """Remove a node with all its connections; ValueError if there is no such node."""
         self._node(id)
-        for connection in self._incoming[id] + self._outgoing[id]:
+        for connection in dict.fromkeys(self._incoming[id] + self._outgoing[id]):
             self.remove_connection(connection.innovation)
         del self._nodes[id], self._incoming[id], self._outgoing[id]
         self._changed()
@@ -188,7 +223,7 @@ class Network(Module[list[Value]]):
         """
         old = self._connection(innovation)
         node = self.add_node("hidden", activation=activation)
-        self.add_connection(old.source, node.id, 1.0)
+        self.add_connection(old.source, node.id, 1.0, delay=old.delay, gate=old.gate)
         self.add_connection(node.id, old.target, old.weight.data)
         old.enabled = False
         return node
@@ -223,6 +258,7 @@ class Network(Module[list[Value]]):
 
     def _changed(self) -> None:
         self._plan = self._ran = None
+        self._past = []
 
     def _path(self, start: int, end: int) -> list[int]:
         """The nodes of a path along the connections; empty if there is none."""
@@ -238,23 +274,30 @@ class Network(Module[list[Value]]):
                     step = came_from[step]
                 return path[::-1]
             for connection in self._outgoing[at]:
-                if connection.target not in came_from:
+                if connection.target not in came_from and at in _now(connection):
                     came_from[connection.target] = at
                     stack.append(connection.target)
         return []
 
     def _planned(self) -> _Plan:
         if self._plan is None:
-            missing = {id: len(incoming) for id, incoming in self._incoming.items()}
+            needed = self._of_kind("output")
+            for id in needed:  # grows as it goes
+                sources = [start for c in self._incoming[id] for start in _sources(c)]
+                needed += [start for start in dict.fromkeys(sources) if start not in needed]
+            missing = {id: sum(len(_now(c)) for c in incoming) for id, incoming in self._incoming.items()}
             ready = [id for id in self._nodes if not missing[id]]
             for id in ready:  # grows as it goes
                 for connection in self._outgoing[id]:
-                    missing[connection.target] -= 1
-                    if not missing[connection.target]:
-                        ready.append(connection.target)
-            computing = [self._nodes[id] for id in ready if self._nodes[id].kind != "input"]
+                    if id in _now(connection):
+                        missing[connection.target] -= 1
+                        if not missing[connection.target]:
+                            ready.append(connection.target)
+            wanted = set(needed)
+            computing = [self._nodes[id] for id in ready if id in wanted and self._nodes[id].kind != "input"]
             nodes = [(node, self._incoming[node.id], f"net{node.id}", f"out{node.id}") for node in computing]
-            self._plan = _Plan(self._of_kind("input"), self._of_kind("output"), nodes)
+            memory = max((c.delay for c in self._connections.values()), default=0)
+            self._plan = _Plan(self._of_kind("input"), self._of_kind("output"), nodes, memory)
         return self._plan
 
     def _of_kind(self, kind: str) -> list[int]:
@@ -265,45 +308,84 @@ class Network(Module[list[Value]]):
     def activate(self, inputs: Sequence[Any]) -> list[Value]:
         """The outputs, one Value for each output node.  Takes time linear in the connections, at any depth.
 
-        What a node adds up is labelled ``net3`` in the graph, and what it gives ``out3``.
-        Raises ValueError for a wrong number of inputs.
+        What a node adds up is labelled ``net3`` in the graph, and what it gives ``out3``.  With delays, this is the
+        next step.  Raises ValueError for a wrong number of inputs.
         """
         plan, mask, given = self._planned(), self._mask, listed("inputs", inputs)
         if len(given) != len(plan.inputs):
             nodes = _listing(plan.inputs)
-            raise ValueError(f"this network takes {len(plan.inputs)} inputs (nodes {nodes}), not {len(given)}")
+            raise SampleError(f"this network takes {len(plan.inputs)} inputs (nodes {nodes}), not {len(given)}")
         out = dict(zip(plan.inputs, given, strict=True))
         took_part: list[Value] = []
         for node, incoming, net_label, out_label in plan.nodes:
             assert node.bias is not None
             assert node.activation is not None
             on = [c for c in incoming if c.enabled and (mask is None or c.innovation in mask)]
+            if not on and node.idle is not None:
+                out[node.id] = node.idle
+                continue
             weights = [c.weight for c in on]
-            net = dot(weights, [out[c.source] for c in on]) + node.bias if on else +node.bias
+            factors = [c.weight if c.gate is None else c.weight * out[c.gate] for c in on]
+            sources = [self._before(c) if c.delay else out[c.source] for c in on]
+            combine = AGGREGATIONS[node.aggregation]
+            if combine is not None:
+                net = combine([x * w for x, w in zip(sources, factors, strict=True)])
+            else:
+                net = dot(factors, sources) if on else 0.0
+            if node.response is not None:
+                net = node.response * net
+                took_part.append(node.response)
+            net = net + node.bias if on or combine is not None or node.response is not None else +node.bias
             net.label = net_label
             out[node.id] = result = node.activation(net)
-            result.label = out_label
+            if isinstance(result, Value):
+                result.label = out_label
             took_part += weights
             took_part.append(node.bias)
         outputs = [out[id] for id in plan.outputs]
         self._ran = (outputs, took_part)
+        if plan.memory:
+            self._past = [out, *self._past][: plan.memory]
         return outputs
 
-    __call__ = activate
+    def _before(self, connection: Connection) -> Any:
+        """What a delayed connection brings."""
+        past = self._past
+        return past[connection.delay - 1].get(connection.source, 0.0) if connection.delay <= len(past) else 0.0
 
-    def propagate(self, rate: float, targets: Any, loss: Loss = half_squared) -> float:
+    def reset(self) -> None:
+        """Forget the steps before."""
+        self._past = []
+
+    def run(self, sequence: Iterable[Sequence[Any]]) -> list[list[Value]]:
+        """The outputs of each step of a sequence of inputs, from the start."""
+        self.reset()
+        return [self.activate(inputs) for inputs in sequence]
+
+    def __call__(self, inputs: Sequence[Any], /) -> list[Value]:
+        """The outputs for one sample: with delays, those of the last step of a sequence that is given in one row."""
+        plan = self._planned()
+        if not plan.memory:
+            return self.activate(inputs)
+        row, width = listed("inputs", inputs), len(plan.inputs)
+        if not row or len(row) % width:
+            raise SampleError(f"this network takes {width} inputs a step, and {len(row)} are not a number of steps")
+        return self.run(row[i : i + width] for i in range(0, len(row), width))[-1]
+
+    def propagate(self, rate: float, targets: Any, loss: str | Loss = half_squared) -> float:
         """Move what took part in the last ``activate`` against its gradient, and return the loss, from before that.
 
-        Every parameter p becomes p − rate · ∂loss/∂p, all of them at once; no ``.grad`` is touched.  Raises
+        Every parameter p becomes p − rate · ∂loss/∂p, all of them at once; no ``.grad`` is touched.  With delays, the
+        gradient goes back to the last ``propagate`` or ``reset``: what was remembered stays as a number.  Raises
         RuntimeError if there was no activate before, FloatingPointError, changing nothing, if a new number would not be
         finite, and ValueError for a wrong number of targets.
         """
         if self._ran is None:
             raise RuntimeError("propagate needs an activate before it, and each activate serves one propagate")
         outputs, took_part = self._ran
-        if outputs and outputs[0].op is None:
+        if not any(isinstance(y, Value) and y.op is not None for y in outputs):
             raise RuntimeError("propagate needs an activate that records: it was run under no_grad")
-        value = loss(outputs, targets)
+        value = loss_function(loss)(outputs, targets)
         moved = [p.data - rate * slope for p, slope in zip(took_part, gradients(value, took_part), strict=True)]
         for parameter, x in zip(took_part, moved, strict=True):
             if not math.isfinite(x):
@@ -314,25 +396,35 @@ class Network(Module[list[Value]]):
         for parameter, x in zip(took_part, moved, strict=True):
             parameter.data = x
         self._ran = None
+        self._past = [{id: getattr(x, "data", x) for id, x in out.items()} for out in self._past]
         return float(value.data)
 
     # ---- as a module -------------------------------------------------------------------------------------------------
 
     def named_parameters(self) -> list[tuple[str, Value]]:
-        """The weights by innovation number, named ``w1->3``, then the biases by id, ``b3``; those switched off too."""
+        """The weights by innovation number, named ``w1->3`` (``w1->3@1`` with a delay of 1), then biases by id, ``b3``,
+        then responses, ``r3``; those switched off too."""
         weights = [self._connections[innovation].weight for innovation in sorted(self._connections)]
-        biases = [self._nodes[id].bias for id in sorted(self._nodes)]
-        return [(value.label, value) for value in [*weights, *biases] if value is not None]
+        nodes = [self._nodes[id] for id in sorted(self._nodes)]
+        values = [*weights, *(node.bias for node in nodes), *(node.response for node in nodes)]
+        return [(value.label, value) for value in values if value is not None]
 
     def architecture(self) -> dict[str, Any]:
+        nodes: list[dict[str, Any]] = []
+        for node in self._nodes.values():
+            described: dict[str, Any] = {"id": node.id, "kind": node.kind}
+            if node.activation is not None:
+                described["activation"] = activation_name(node.activation)
+            described |= {"aggregation": node.aggregation} if node.aggregation != "sum" else {}
+            described |= {"response": 1.0} if node.response is not None else {}
+            described |= {"idle": node.idle} if node.idle is not None else {}
+            nodes.append(described)
         return {
-            "nodes": [
-                {"id": node.id, "kind": node.kind}
-                | ({} if node.activation is None else {"activation": activation_name(node.activation)})
-                for node in self._nodes.values()
-            ],
+            "nodes": nodes,
             "connections": [
                 {"innovation": c.innovation, "source": c.source, "target": c.target, "enabled": c.enabled}
+                | ({"delay": c.delay} if c.delay else {})
+                | ({"gate": c.gate} if c.gate is not None else {})
                 for c in self._connections.values()
             ],
             "mask": None if self._mask is None else sorted(self._mask),
@@ -341,10 +433,37 @@ class Network(Module[list[Value]]):
     def draw(self) -> Graph:
         """The topology as a ``Graph``: nodes with activation and bias, connections with their weights.
 
-        Inputs have sharp corners and outputs a double outline; a connection that is switched off is dashed.  The graph
-        of one forward pass, with every number in it, is ``autograd.view.draw`` of what ``activate`` returns.
+        Inputs have sharp corners and outputs a double outline.  A line is the thicker the larger its weight is in size,
+        blue where it is above 0, orange and dashed below; dotted and grey where it is switched off; and one with a
+        delay says so.  The graph of one forward pass is ``autograd.view.draw`` of what ``activate`` returns.
         """
-        return drawing(self._nodes.values(), [(c, self.is_on(c)) for c in self._connections.values()])
+        return drawing.topology(self)
+
+    @classmethod
+    def from_neat(cls, genome: Any, config: Any) -> Self:
+        """The network that a genome of neat-python stands for, with its node numbers and innovation numbers.
+
+        A genome of a feed-forward configuration gives what ``neat.nn.FeedForwardNetwork`` does, any other what
+        ``neat.nn.RecurrentNetwork`` does, step by step, to the bit.  Raises ValueError for an activation or aggregation
+        that is not neat-python's own.
+        """
+        return genomes.from_neat(cls(), genome, config)
+
+    def to_neat(self, config: Any, key: int = 0) -> Any:
+        """A genome of neat-python (extra ``neat``) with these nodes and connections; the way back from ``from_neat``.
+
+        Raises ValueError for what a genome cannot hold: a gate, a longer delay, an activation that is not among
+        neat-python's, inputs or outputs that the configuration does not have.
+        """
+        return genomes.to_neat(self, config, key)
+
+    def to_javascript(self, name: str = "network") -> str:
+        """The network as a JavaScript function of an array of inputs that gives an array of outputs, without libraries.
+
+        With delays it is a step, and ``network.reset()`` forgets.  Raises ValueError for an activation or aggregation
+        that has no JavaScript here.
+        """
+        return javascript.function(self, name)
 
     def __repr__(self) -> str:
         inputs, hidden, outputs = (len(self._of_kind(kind)) for kind in KINDS)
@@ -355,9 +474,21 @@ class Network(Module[list[Value]]):
         )
 
 
-def _whole(what: str, number: Any) -> int:
-    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-        raise ValueError(f"{what} must be a whole number of at least 0, not {number!r}")
+def _sources(connection: Connection) -> list[int]:
+    """The nodes whose outputs a connection takes, each once."""
+    source, gate = connection.source, connection.gate
+    return [source] if gate is None or gate == source else [source, gate]
+
+
+def _now(connection: Connection) -> list[int]:
+    """Those of them that must be computed before the target in the same step."""
+    return [id for id in _sources(connection) if not connection.delay or id == connection.gate]
+
+
+def _whole(what: str, number: Any, least: float = 0) -> int:
+    if not isinstance(number, int) or isinstance(number, bool) or number < least:
+        of = "" if least == -math.inf else f" of at least {least}"
+        raise ValueError(f"{what} must be a whole number{of}, not {number!r}")
     return number
 
 

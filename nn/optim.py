@@ -33,6 +33,11 @@ class Optimizer:
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ) -> None:
+        if not isinstance(parameters, Iterable):
+            kind = type(self).__name__
+            raise TypeError(
+                f"{kind} takes the parameters first, as in {kind}(model.parameters(), 0.01), not {parameters!r}"
+            )
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError("an optimizer needs at least one parameter, and there are none")
@@ -53,12 +58,17 @@ class Optimizer:
         self.steps = 0
         self._state: dict[Value, State] = {}
 
+    @property
+    def current_rate(self) -> float:
+        """The rate of the next step."""
+        return self.rate(self.steps) if callable(self.rate) else self.rate
+
     def step(self) -> None:
         """Move the parameters by one step.
 
         Raises FloatingPointError, and changes nothing, if a gradient or anything computed from it is not finite.
         """
-        rate = self.rate(self.steps) if callable(self.rate) else self.rate
+        rate = self.current_rate
         if not 0 <= rate < math.inf:
             raise ValueError(f"the rate of step {self.steps} must be a finite number of at least 0, not {rate!r}")
         live = [parameter for parameter in self.parameters if parameter.has_grad]
@@ -70,13 +80,15 @@ class Optimizer:
             slopes = clip_by_value(slopes, self.clip_value)
         if self.clip_norm is not None:
             slopes = clip_by_norm(slopes, self.clip_norm)
-        moved = [self._moved(p.data, g, self._state.get(p), rate) for p, g in zip(live, slopes, strict=True)]
-        for parameter, (x, state) in zip(live, moved, strict=True):
-            if not math.isfinite(x) or (state and not all(map(math.isfinite, state))):
-                raise FloatingPointError(
-                    f"{self._where(parameter)}: from {parameter.data!r}, with gradient {parameter.grad!r} and rate "
-                    f"{rate!r}, it would become {x}, with state {state}. {_UNCHANGED}"
-                )
+        numbers = [parameter.data for parameter in live]
+        moved = self._all_moved(numbers, slopes, [self._state.get(parameter) for parameter in live], rate)
+        if not math.isfinite(sum([x + sum(state) for x, state in moved])):  # any of them, or their sum
+            for parameter, (x, state) in zip(live, moved, strict=True):
+                if not math.isfinite(x) or not all(map(math.isfinite, state)):
+                    raise FloatingPointError(
+                        f"{self._where(parameter)}: from {parameter.data!r}, with gradient {parameter.grad!r} and rate "
+                        f"{rate!r}, it would become {x}, with state {state}. {_UNCHANGED}"
+                    )
         try:
             self._commit(live, moved)
         except KeyboardInterrupt:
@@ -98,6 +110,12 @@ class Optimizer:
     def _where(self, parameter: Value) -> str:
         name = parameter.label or f"number {self.parameters.index(parameter)}"
         return f"{type(self).__name__}, step {self.steps}, parameter {name}"
+
+    def _all_moved(
+        self, xs: list[float], slopes: list[float], states: list[State | None], rate: float
+    ) -> list[tuple[float, State]]:
+        """``_moved`` of each parameter."""
+        return [self._moved(x, g, state, rate) for x, g, state in zip(xs, slopes, states, strict=True)]
 
     def _moved(self, x: float, g: float, state: State | None, rate: float) -> tuple[float, State]:
         """The new number and the new state of a parameter with number ``x`` and gradient ``g``; None: no state yet."""
@@ -163,15 +181,30 @@ class Adam(Optimizer):
         _check("epsilon", epsilon)
         self.betas, self.epsilon = betas, epsilon
 
-    def _moved(self, x: float, g: float, state: State | None, rate: float) -> tuple[float, State]:
-        return self._adapted(x, g + self.weight_decay * x, state, rate)
+    def _all_moved(
+        self, xs: list[float], slopes: list[float], states: list[State | None], rate: float
+    ) -> list[tuple[float, State]]:
+        decay = self.weight_decay
+        if decay:
+            slopes = [g + decay * x for g, x in zip(slopes, xs, strict=True)]
+        return self._adapted(xs, slopes, states, rate)
 
-    def _adapted(self, x: float, g: float, state: State | None, rate: float) -> tuple[float, State]:
-        (b1, b2), (m, v, t) = self.betas, state or (0.0, 0.0, 0.0)
-        t += 1
-        m = b1 * m + (1 - b1) * g
-        v = b2 * v + (1 - b2) * g * g
-        return x - rate * (m / (1 - b1**t)) / (math.sqrt(v / (1 - b2**t)) + self.epsilon), (m, v, t)
+    def _adapted(
+        self, xs: list[float], slopes: list[float], states: list[State | None], rate: float
+    ) -> list[tuple[float, State]]:
+        """Adam's rule for all of them, in one loop: it runs for every parameter of every step."""
+        (b1, b2), epsilon, sqrt = self.betas, self.epsilon, math.sqrt
+        c1, c2, last, m_rest, v_rest = 1 - b1, 1 - b2, 0.0, 1.0, 1.0
+        moved: list[tuple[float, State]] = []
+        for x, g, state in zip(xs, slopes, states, strict=True):
+            m, v, t = state or (0.0, 0.0, 0.0)
+            t += 1
+            if t != last:  # most have taken as many steps as the one before
+                last, m_rest, v_rest = t, 1 - b1**t, 1 - b2**t
+            m = b1 * m + c1 * g
+            v = b2 * v + c2 * g * g
+            moved.append((x - rate * (m / m_rest) / (sqrt(v / v_rest) + epsilon), (m, v, t)))
+        return moved
 
 
 class AdamW(Adam):
@@ -185,8 +218,13 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(parameters, rate, weight_decay=weight_decay, **options)
 
-    def _moved(self, x: float, g: float, state: State | None, rate: float) -> tuple[float, State]:
-        return self._adapted(x - rate * self.weight_decay * x, g, state, rate)
+    def _all_moved(
+        self, xs: list[float], slopes: list[float], states: list[State | None], rate: float
+    ) -> list[tuple[float, State]]:
+        return self._adapted([x - rate * self.weight_decay * x for x in xs], slopes, states, rate)
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 
 
 def clip_by_value(slopes: Iterable[float], limit: float) -> list[float]:

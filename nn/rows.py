@@ -11,6 +11,11 @@ from autograd import Value
 
 from .module import finite
 
+
+class SampleError(ValueError):
+    """A sample that does not fit the model or the loss: no rate would help."""
+
+
 NUMBER = (Value, float, int, Real)  # the usual ones first, as asking an abstract class takes long
 
 
@@ -48,6 +53,13 @@ def _of_array(what: str, data: Any) -> list[Any]:
 def row(what: str, data: Any) -> list[Any]:
     """The items of a row as ``listed``; a single number is a row of one."""
     return [data] if isinstance(data, NUMBER) else listed(what, data)
+
+
+def named(kind: str, name: Any, known: Mapping[str, Any]) -> Any:
+    """What goes by a name; ValueError, listing the names, if nothing does."""
+    if name not in known:
+        raise ValueError(f"no {kind} {name!r}: give {', '.join(known)}, or a function")
+    return known[name]
 
 
 def numbers(what: str, data: Any) -> list[float]:

@@ -1,65 +1,102 @@
-"""What a ``Network`` is put together from, ``Node`` and ``Connection``, and the drawing of that."""
+"""What a ``Network`` is put together from: ``Node`` and ``Connection``, and how a node adds up what comes in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autograd import Value
-
-if TYPE_CHECKING:
-    from autograd.view import Graph
+from autograd import primitive as _primitive
+from autograd.math import abs, max, min, prod
 
 KINDS = ("input", "hidden", "output")
+
+# Python's own sum, whatever it does: from 3.12 on it compensates for rounding
+_total = _primitive("builtin_sum", lambda *xs: sum(xs), variadic=lambda y, *xs: [1] * len(xs), gather=tuple)
+
+
+def builtin_sum(terms: Sequence[Any]) -> Any:
+    """Python's ``sum``."""
+    return _total(terms) if terms else 0.0
+
+
+def product(terms: Sequence[Any]) -> Any:
+    """The product; 1 of no terms."""
+    return prod(terms)
+
+
+def largest(terms: Sequence[Any]) -> Any:
+    """The largest term; 0 of no terms."""
+    return max(*terms, -float("inf")) if terms else 0.0
+
+
+def smallest(terms: Sequence[Any]) -> Any:
+    """The smallest term; 0 of no terms."""
+    return min(*terms, float("inf")) if terms else 0.0
+
+
+def maxabs(terms: Sequence[Any]) -> Any:
+    """The first of the terms that are largest in size; 0 of no terms."""
+    best: Any = 0.0
+    for i, term in enumerate(terms):
+        best = term if i == 0 or abs(term) > abs(best) else best
+    return best
+
+
+def median(terms: Sequence[Any]) -> Any:
+    """The term in the middle, or the mean of the two; 0 of no terms."""
+    ordered = sorted(terms, key=lambda x: x.data if isinstance(x, Value) else x)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else mean(ordered[half - 1 : half + 1])
+
+
+def mean(terms: Sequence[Any]) -> Any:
+    """The mean; 0 of no terms."""
+    return builtin_sum(terms) / float(len(terms)) if terms else 0.0
+
+
+AGGREGATIONS: dict[str, Callable[[Sequence[Any]], Any] | None] = {
+    "sum": None,  # a dot product of weights and sources
+    "builtin_sum": builtin_sum,
+    "product": product,
+    "max": largest,
+    "min": smallest,
+    "maxabs": maxabs,
+    "median": median,
+    "mean": mean,
+}
 
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """A node: an input passes its number on; another gives activation(Σ weight · output of the source + bias)."""
+    """A node: an input passes its number on; another gives activation(bias + response · aggregation of what comes in).
+
+    What comes in over a connection is weight · output of the source.  ``response`` None counts as 1.  ``idle`` is what
+    a node gives to which no connection that is on leads; None: activation(bias + response · aggregation of nothing).
+    """
 
     id: int
     kind: str
     bias: Value | None = None  # None for an input
     activation: Callable[[Any], Any] | None = None  # None for an input
+    aggregation: str = "sum"
+    response: Value | None = None
+    idle: float | None = None
 
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """An edge from one node to another; while it is not ``enabled``, it takes part in nothing."""
+    """An edge from one node to another; while it is not ``enabled``, it takes part in nothing.
+
+    With a ``delay``, the source's output of so many steps before comes in, 0 before the first step; with a ``gate``,
+    the weight is multiplied by the output of that node.
+    """
 
     innovation: int
     source: int
     target: int
     weight: Value
     enabled: bool = True
-
-
-def drawing(nodes: Iterable[Node], connections: Iterable[tuple[Connection, bool]]) -> Graph:
-    """Nodes and connections, each with whether it takes part, as a Graph; inputs in one rank and outputs in another."""
-    from autograd.view import Graph, dot  # on first use: most programs never draw
-
-    def box(node: Node) -> str:
-        text, full = [dot.small(node.kind), f"<B>{node.id}</B>"], [f"{node.kind} {node.id}"]
-        if node.activation is not None and node.bias is not None:
-            name = getattr(node.activation, "name", None) or getattr(node.activation, "__name__", "function")
-            text += [dot.typed(name), dot.field("bias", dot.number(node.bias.data))]
-            full.append(f"bias {node.bias.data!r}")
-        look = dot.LOOK["leaf" if node.kind == "input" else "operation"]
-        look = f"{look}, {dot.OUTPUT}" if node.kind == "output" else look
-        return dot.node(f"n{node.id}", node.kind, look, dot.table([dot.cell(text)]), "\\n".join(full))
-
-    def arrow(connection: Connection, on: bool) -> str:
-        state = "" if on else " (disabled)" if not connection.enabled else " (masked)"
-        hint = f"innovation {connection.innovation}{state}: weight {connection.weight.data!r}"
-        ends, name = (f"n{connection.source}", f"n{connection.target}"), f"e{connection.innovation}"
-        text, (kind, look) = dot.number(connection.weight.data), ("on", "") if on else ("off", dot.OFF)
-        return dot.edge(*ends, name, text, hint, kind, look)
-
-    nodes, connections = list(nodes), list(connections)
-    ranks = [
-        f"{{rank={rank}; {' '.join(f'n{node.id};' for node in nodes if node.kind == kind)}}}"
-        for kind, rank in (("input", "min"), ("output", "max"))
-    ]
-    source = dot.document([*map(box, nodes), *ranks, *(arrow(connection, on) for connection, on in connections)])
-    return Graph(source, len(nodes), len(connections))
+    delay: int = 0
+    gate: int | None = None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from numbers import Real
@@ -16,18 +16,20 @@ from typing import TYPE_CHECKING, Any, overload
 from autograd import Value, no_grad
 from autograd.diagnosis import why_not_finite
 from autograd.files import write
-from autograd.math import dot
 
+from .exchange.curves import loss_figure, svg
 from .layers import Seed, generator
-from .losses import Loss, half_squared
+from .losses import Loss, accuracy, half_squared, loss_function
 from .module import Module
-from .optim import SGD, Optimizer
-from .rows import listed, numbers, target
+from .optim import OPTIMIZERS, SGD, Optimizer
+from .rows import SampleError, listed, named, numbers, target
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_ERRORS = (ArithmeticError, ValueError)
+Metric = Callable[[Any, Any], float]
+METRICS: dict[str, Metric] = {"accuracy": accuracy}
+LARGE = 10.0  # inputs beyond are of a scale that networks learn badly from
 
 
 @dataclass
@@ -35,13 +37,17 @@ class History:
     """What a training run did: ``loss`` after ``loss``, one an epoch, and why it ended.
 
     ``loss`` holds each epoch's mean over the samples, taken as they were trained on, before each step;
-    ``validation_loss`` the mean over the held-out samples after the epoch (empty if none are held out).  ``stopped`` is
-    "epochs" (all were run), "goal", "patience", "callback" or "interrupted" (Ctrl-C).  In Jupyter it shows its plot.
+    ``validation_loss`` the mean over the held-out samples after the epoch (empty if none are held out); ``rate`` the
+    rate of the epoch's last step; ``metrics`` by name each metric's mean after the epoch, over the held-out samples if
+    there are any.  ``stopped`` is "epochs" (all were run), "goal", "patience", "callback" or "interrupted" (Ctrl-C).
+    In Jupyter it shows its plot.
     """
 
     loss: list[float] = field(default_factory=list)
     validation_loss: list[float] = field(default_factory=list)
     stopped: str = ""
+    rate: list[float] = field(default_factory=list)
+    metrics: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def interrupted(self) -> bool:
@@ -54,43 +60,13 @@ class History:
         return self.validation_loss or self.loss
 
     def figure(self) -> Figure:
-        """The losses by epoch, on a logarithmic scale if they span more than a factor of 20, as a matplotlib Figure.
-
-        Raises ImportError, with the remedy, where matplotlib is not installed.
-        """
-        try:
-            import numpy as np
-            from matplotlib.figure import Figure
-            from matplotlib.ticker import MaxNLocator
-        except ImportError as error:
-            raise ImportError("a plot of the losses needs matplotlib: pip install matplotlib") from error
-        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-        axes = figure.add_subplot()
-        curves = [("training", self.loss, "#0969da", "-"), ("validation", self.validation_loss, "#bc4c00", "--")]
-        for name, losses, colour, dashes in curves:
-            if losses:
-                marker = "o" if len(losses) == 1 else ""
-                axes.plot(range(1, len(losses) + 1), losses, dashes, color=colour, label=name, marker=marker)
-        values = self.loss + self.validation_loss
-        if values and 0 < min(values) < max(values) / 20:
-            with np.errstate(over="ignore"):  # of the margin above losses near the largest float
-                axes.set_yscale("log")
-        if self.validation_loss:
-            axes.legend(frameon=False)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.set(xlabel="epoch", ylabel="loss")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25)
-        return figure
+        """The losses by epoch as a matplotlib Figure; ImportError, with the remedy, where that is not installed."""
+        curves = {"training": self.loss, "validation": self.validation_loss}
+        return loss_figure({name: losses for name, losses in curves.items() if losses})
 
     def svg(self) -> str:
         """The plot as SVG, the same text for the same losses; raises as ``figure``."""
-        figure, buffer = self.figure(), io.StringIO()
-        from matplotlib import rc_context
-
-        with rc_context({"svg.hashsalt": "loss", "svg.fonttype": "none"}):
-            figure.savefig(buffer, format="svg", metadata={"Date": None})
-        return buffer.getvalue()
+        return svg(self.figure())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the plot to a file whose name ends in .svg, as a whole or not at all.
@@ -113,6 +89,7 @@ class History:
         last = f"loss {self.loss[-1]:.6g}"
         if self.validation_loss:
             last += f", validation {self.validation_loss[-1]:.6g}"
+        last += "".join(f", {name} {numbers[-1]:.6g}" for name, numbers in self.metrics.items())
         return f"<History of {len(self.loss)} epochs: {last}, stopped by {self.stopped}>"
 
 
@@ -121,8 +98,8 @@ def fit(
     inputs: Iterable[Any],
     targets: Iterable[Any],
     *,
-    loss: Loss = half_squared,
-    optimizer: Optimizer | None = None,
+    loss: str | Loss = half_squared,
+    optimizer: str | Optimizer | None = None,
     epochs: int = 100,
     batch_size: int | None = None,
     seed: Seed = 0,
@@ -130,6 +107,7 @@ def fit(
     goal: float | None = None,
     patience: int | None = None,
     l2: float = 0.0,
+    metrics: Sequence[str] | Mapping[str, Metric] = (),
     callbacks: Sequence[Callable[[History], Any]] = (),
     progress: bool | None = None,
 ) -> History:
@@ -139,13 +117,18 @@ def fit(
     will do, and DataFrames, by their rows.  A step moves the optimizer's parameters against the gradient of the mean
     loss over a batch, plus ``l2`` times the sum of the squares of those that took part.
 
-    - ``loss``, ``optimizer``: half_squared and SGD(model.parameters(), rate=0.1) if none are given.
+    - ``loss``: a function of (outputs, target), or the name of one in ``nn.losses``: half_squared, mean_squared (mse),
+      hinge, binary_cross_entropy, logistic_cross_entropy, softmax_cross_entropy (cross_entropy),
+      negative_log_likelihood.
+    - ``optimizer``: an Optimizer, such as Adam(model.parameters(), 0.01), or "sgd", "adam" or "adamw" for one of all
+      parameters at its usual rate; None: SGD(model.parameters(), rate=0.1).
     - ``batch_size``: samples a step; 1 is online training, None all of them at once.
     - ``seed``: for the order of the samples, drawn anew each epoch, and for the split; None: in the order given, with
       the last ones held out.
     - ``validation``: the share of samples to hold out (above 0, below 1), or a pair (inputs, targets).
     - ``goal``, ``patience``: stop as soon as the watched loss (validation, if any) is at most ``goal``, or when it has
       not improved for ``patience`` epochs; with patience, the model ends with the parameters of its best epoch.
+    - ``metrics``: "accuracy", or by name functions of (outputs, target) on numbers, whose means History keeps.
     - ``callbacks``: called with the History after each epoch; one that returns True ends the training.
     - ``progress``: a bar with loss and time left (needs tqdm); None: if tqdm is there and stderr is a terminal.
 
@@ -153,14 +136,22 @@ def fit(
 
     Raises FloatingPointError as soon as a loss or gradient is not finite or an operation fails, naming the epoch (from
     1), the sample (from 0, as given) and the first operation to blame; the parameters are as before that step.  Raises
-    ValueError for samples that do not fit together or are not finite.
+    ValueError for samples that do not fit together, the model or the loss, or are not finite.  Warns if inputs are
+    large (beyond ±10) and the first epoch has taught the model nothing about them.
     """
     if epochs < 0 or (batch_size is not None and batch_size < 1) or (patience is not None and patience < 1):
         raise ValueError("epochs must be at least 0, batch_size and patience at least 1 (or None)")
     if optimizer is None:
         optimizer = SGD(model.parameters())
+    elif isinstance(optimizer, str):
+        make: Callable[..., Optimizer] = named("optimizer", optimizer, OPTIMIZERS)
+        optimizer = make(model.parameters())
+    elif not isinstance(optimizer, Optimizer):
+        raise TypeError(f'optimizer must be "sgd", "adam", "adamw" or an Optimizer, not {optimizer!r}')
     elif not set(optimizer.parameters) <= set(model.parameters()):
         raise ValueError("the optimizer holds parameters that are not the model's: make it from model.parameters()")
+    if not isinstance(metrics, Mapping):
+        metrics = {name: named("metric", name, METRICS) for name in metrics}
     samples = _samples("", inputs, targets)
     rng = None if seed is None else generator(seed)
     order = list(range(len(samples)))
@@ -178,27 +169,36 @@ def fit(
         order = order[:kept]
     size = batch_size or len(order)
     model.zero_grad()
-    run = _Run(model, loss, optimizer, l2)
-    history = History()
+    run = _Run(model, loss_function(loss), optimizer, l2)
+    history = History(metrics={name: [] for name in metrics})
     best: tuple[float, dict[str, float]] | None = None
     since = 0
+    was_training = model.training
     try:
         with _bar(progress, epochs * len(order)) as bar:
             for epoch in range(1, epochs + 1):
                 if rng is not None and size < len(order):  # one batch of all samples is the same in any order
                     rng.shuffle(order)
-                total = 0.0
+                total = rate = 0.0
+                model.train()
                 for start in range(0, len(order), size):
                     batch = order[start : start + size]
-                    mean = run.step({f"epoch {epoch}, sample {i}": samples[i] for i in batch})
-                    total += mean * len(batch)
+                    rate = optimizer.current_rate
+                    total += len(batch) * run.step({f"epoch {epoch}, sample {i}": samples[i] for i in batch})
                     bar.update(len(batch))
+                model.train(False)
                 checks = {f"epoch {epoch}, {place}": sample for place, sample in held_out.items()}
                 validated = [run.mean(checks)] if checks else []
+                means = _means(model, metrics, list(held_out.values()) or samples)
                 history.loss.append(total / len(order))
                 history.validation_loss += validated
+                history.rate.append(rate)
+                for name, mean in means.items():
+                    history.metrics[name].append(mean)
                 watched = history.watched[-1]
                 bar.set_postfix_str(_shown(history), refresh=False)
+                if epoch == 1:
+                    run.warn_of_scale([samples[i] for i in order])
                 if patience is not None:
                     since += 1
                     if best is None or watched < best[0]:
@@ -216,15 +216,17 @@ def fit(
                 history.stopped = "epochs"
     except KeyboardInterrupt:
         history.stopped = "interrupted"
+    finally:
+        model.train(was_training)
     if best is not None:
         model.load_state_dict(best[1])
     return history
 
 
-def evaluate(model: Module, inputs: Iterable[Any], targets: Iterable[Any], loss: Loss = half_squared) -> float:
+def evaluate(model: Module, inputs: Iterable[Any], targets: Iterable[Any], loss: str | Loss = half_squared) -> float:
     """The mean loss over the samples; nothing is trained.  Raises as ``fit``."""
     samples = _samples("", inputs, targets)
-    return _Run(model, loss, None, 0.0).mean({f"sample {i}": sample for i, sample in enumerate(samples)})
+    return _Run(model, loss_function(loss), None, 0.0).mean({f"sample {i}": s for i, s in enumerate(samples)})
 
 
 @overload
@@ -235,12 +237,8 @@ def predict(model: Module[list[Value]], inputs: Iterable[Any]) -> list[list[floa
 def predict(model: Module, inputs: Iterable[Any]) -> list[Any]: ...
 def predict(model: Module, inputs: Iterable[Any]) -> list[Any]:
     """What the model gives for each sample, as plain numbers: a float, or a list of floats if it gives a list."""
-    results: list[Any] = []
     with no_grad():
-        for i, x in enumerate(listed("inputs", inputs)):
-            outputs = model(numbers(f"input {i}", x))
-            results.append([_plain(y) for y in outputs] if isinstance(outputs, list | tuple) else _plain(outputs))
-    return results
+        return [_plain(model(numbers(f"input {i}", x))) for i, x in enumerate(listed("inputs", inputs))]
 
 
 # ---- samples ---------------------------------------------------------------------------------------------------------
@@ -275,7 +273,47 @@ def _count(share: float, total: int) -> int:
     return count
 
 
+def _means(model: Module, metrics: Mapping[str, Metric], samples: Sequence[_Sample]) -> dict[str, float]:
+    if not metrics:
+        return {}
+    given = predict(model, [x for x, _ in samples])
+    pairs = [(y, t) for y, (_, t) in zip(given, samples, strict=True)]
+    return {name: sum(metric(y, t) for y, t in pairs) / len(pairs) for name, metric in metrics.items()}
+
+
 # ---- one step --------------------------------------------------------------------------------------------------------
+
+
+def loss_and_gradients(
+    model: Module, loss: Loss, batch: Mapping[str, _Sample], parameters: Sequence[Value]
+) -> tuple[float, list[float | None]]:
+    """The mean loss over a batch of samples, given by place, and its derivative by each parameter.
+
+    None stands for a parameter that took no part.  Nothing but the parameters' ``.grad`` is changed.
+    """
+    for parameter in parameters:
+        parameter.grad = None
+    total = 0.0
+    for place, sample in batch.items():
+        value = _value(model, loss, place, sample)
+        total += value.data
+        with _blaming(place):
+            value.backward(1 / len(batch))  # one graph at a time: it is freed before the next is made
+    return total / len(batch), [p.grad if p.has_grad else None for p in parameters]
+
+
+def _value(model: Module, loss: Loss, place: str, sample: _Sample) -> Value:
+    """The loss of one sample; FloatingPointError if it is not finite."""
+    x, target = sample
+    with _blaming(place):
+        value = loss(model(x), target)
+    if not isinstance(value, Value):
+        raise TypeError(f"the loss must be a Value computed from the model's parameters, not {value!r}")
+    if not math.isfinite(value.data):
+        raise FloatingPointError(
+            f"{place}: the loss is {value.data}; first bad operation: {why_not_finite(value)}. {_REMEDY}"
+        )
+    return value
 
 
 @dataclass
@@ -290,46 +328,45 @@ class _Run:
     def step(self, batch: dict[str, _Sample]) -> float:
         """Train on one batch, given by place; its mean loss, from before the step."""
         assert self.optimizer is not None
-        self.optimizer.zero_grad()
-        total = 0.0
-        for place, sample in batch.items():
-            value = self.value(place, sample)
-            total += value.data
-            with _blaming(place):
-                value.backward(1 / len(batch))  # one graph at a time: it is freed before the next is made
-        mean = total / len(batch)
-        if self.l2:
-            live = [parameter for parameter in self.optimizer.parameters if parameter.has_grad]
-            penalty = self.l2 * dot(live, live)
-            penalty.backward()
-            mean += penalty.data
+        parameters = self.optimizer.parameters
+        mean, slopes = loss_and_gradients(self.model, self.loss, batch, parameters)
+        l2 = self.l2
+        for parameter, slope in zip(parameters, slopes, strict=True):
+            if l2 and slope is not None:
+                x = parameter.data
+                mean += l2 * x * x
+                slope += 2 * l2 * x
+            parameter.grad = slope
         try:
             self.optimizer.step()
         except FloatingPointError as error:
             raise FloatingPointError(self.diagnosis(batch) or f"{_span(batch)}: {error}") from error
         return mean
 
-    def value(self, place: str, sample: _Sample) -> Value:
-        """The loss of one sample; FloatingPointError if it is not finite."""
-        x, target = sample
-        with _blaming(place):
-            value = self.loss(self.model(x), target)
-        if not isinstance(value, Value):
-            raise TypeError(f"the loss must be a Value computed from the model's parameters, not {value!r}")
-        if not math.isfinite(value.data):
-            raise FloatingPointError(
-                f"{place}: the loss is {value.data}; first bad operation: {why_not_finite(value)}. {_REMEDY}"
-            )
-        return value
-
     def mean(self, samples: dict[str, _Sample]) -> float:
         """The mean loss over samples given by place."""
-        return sum(self.value(place, sample).data for place, sample in samples.items()) / len(samples)
+        return sum(_value(self.model, self.loss, place, s).data for place, s in samples.items()) / len(samples)
+
+    def warn_of_scale(self, samples: list[_Sample]) -> None:
+        """Warn if inputs are large and the loss is as if each sample had the inputs of another: nothing was learned."""
+        largest = max(abs(x) for xs, _ in samples for x in xs)
+        if largest <= LARGE or len(samples) < 3:
+            return
+        turned = [(xs, t) for (xs, _), (_, t) in zip(samples[1:] + samples[:1], samples, strict=True)]
+        own, others = (self.mean({f"sample {i}": s for i, s in enumerate(part)}) for part in (samples, turned))
+        if own > 0.98 * others:
+            warnings.warn(
+                f"the first epoch taught the model nothing about its inputs, which reach {largest:g}: scale them, "
+                "(x - mean) / standard deviation, and targets that are numbers as well; nn.Regressor and "
+                "nn.Classifier do it inside",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def diagnosis(self, batch: dict[str, _Sample]) -> str | None:
         """The first sample of the batch, and the operation, where a gradient is not finite."""
         for place, sample in batch.items():
-            bad = why_not_finite(self.value(place, sample))
+            bad = why_not_finite(_value(self.model, self.loss, place, sample))
             if bad is not None:
                 return f"{place}: a gradient is not finite; first bad operation: {bad}. {_REMEDY}"
         return None
@@ -340,10 +377,12 @@ _REMEDY = "The parameters are as before this step; a smaller rate, clipping or i
 
 @contextmanager
 def _blaming(place: str) -> Iterator[None]:
-    """Errors of operations come out of it as FloatingPointErrors that begin with the place."""
+    """Errors of operations come out of it as FloatingPointErrors that begin with the place; misfits as ValueErrors."""
     try:
         yield
-    except _ERRORS as error:
+    except SampleError as error:
+        raise ValueError(f"{place}: {error}") from error
+    except (ArithmeticError, ValueError) as error:
         raise FloatingPointError(f"{place}: {type(error).__name__}: {error}. {_REMEDY}") from error
 
 
@@ -352,8 +391,10 @@ def _span(batch: dict[str, _Sample]) -> str:
     return first if not rest else f"{first} and {len(rest)} more in its batch"
 
 
-def _plain(y: Any) -> float:
-    return y.data if isinstance(y, Value) else float(y)
+def _plain(outputs: Any) -> Any:
+    if isinstance(outputs, list | tuple):
+        return [_plain(y) for y in outputs]
+    return outputs.data if isinstance(outputs, Value) else float(outputs)
 
 
 # ---- progress --------------------------------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ import pytest
 from autograd import __version__
 from nn import Module
 from nn.__main__ import main
-from nn.data import TASKS, TableModel
+from nn.tables.model import TableModel
+from nn.tables.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
 NEEDS_DATA = "needs scikit-learn: pip install 'glassgrad[data]'"
@@ -73,7 +74,7 @@ def test_the_gates_are_learned_without_any_option(task: str, seed: str, tmp_path
     plane = set() if len(columns) - len(targets) < 2 else {"boundary.svg"}
     assert names(tmp_path) == {"model.json", "history.csv", "graph.svg"} | PICTURES | plane
     checked(tmp_path)
-    count = len(TASKS[task].table().rows)
+    count = TASKS[task].table().rows
     assert out.splitlines()[0] == f"{task}: {count} rows, {count} to train on, 0 held out (seed {seed})"
     for target in targets:
         assert f"\n{target}: 100.0 % right ({count} of {count})\n" in out
@@ -200,14 +201,17 @@ def test_options(options: list[str], line: str, tmp_path: Path, capsys: Captured
 def test_a_csv_file_with_categories_and_a_gap(tmp_path: Path, capsys: Captured):
     data, folder = people(tmp_path / "people.csv"), tmp_path / "out"
     train = ["train", str(data), "--target", "income", "-o", str(folder)]
-    assert main(train) == 1
-    assert capsys.readouterr().err.startswith(f"nn: {data}, line 9: column 'age' is missing: ")
+    assert main([*train, "--impute", "none"]) == 1
+    assert capsys.readouterr().err.startswith(f"nn: {data}, row 8: column 'age' is missing: ")
     assert not folder.exists()
-    assert main([*train, "--impute", "median", "--epochs", "40"]) == 0
+    assert main([*train, "--epochs", "60"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert f"{data}: 48 rows, 36 to train on, 12 held out (seed 0)\ntarget income: a number, mean " in out
-    r2 = float(re.search(r"held out, 12 rows\nincome: .*, R² (0\.\d+)", out).group(1))
+    assert (
+        f"{data}: 48 rows, 36 to train on, 12 held out (seed 0)\n  1 missing cells filled by the median\ntarget income: "
+        in out
+    )
+    r2 = float(re.search(r"held out, 12 rows\nincome: .*R² (0\.\d+)", out).group(1))
     assert r2 > 0.9
     checked(folder)
     with (folder / "held_out.csv").open(newline="") as file:
@@ -233,20 +237,92 @@ def test_two_targets_and_numbers_that_are_categories(tmp_path: Path, capsys: Cap
     out = capsys.readouterr().out
     assert "target b: a number" in out
     assert "target c: a number" in out
-    assert "network 4-16-2" in out  # a is four categories
+    assert "network 4-32-2" in out  # a is four categories
     assert main(["show", str(tmp_path / "model.json")]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "MLP(4, [16, 2], activation='tanh', output='linear'): 114 parameters",
+        "MLP(4, [32, 2], activation='tanh', output='linear'): 226 parameters",
         "reads",
-        "  a: one of 4 (0, 1, 2, 3)",
+        "  a: one of 4 (0, 1, 2, 3), 2 where missing",
         "predicts",
         *(line for line in out.replace("target", " ").splitlines() if ": a number" in line),
-        f"114 parameters, the largest {largest(tmp_path):.4g} in size",
+        f"226 parameters, the largest {largest(tmp_path):.4g} in size",
     ]
 
 
 def largest(folder: Path) -> float:
     return max(map(abs, json.loads((folder / "model.json").read_text())["parameters"].values()))
+
+
+def test_what_is_found_out_and_left_out_is_told(tmp_path: Path, capsys: Captured):
+    """Semicolons, decimal commas, a count, names of rows, and rows without a target."""
+    data, folder = tmp_path / "x.csv", tmp_path / "out"
+    rows = [f"{i};Row {i} of all;{i % 7},5;{i * 1.5:.1f}".replace(".", ",") for i in range(40)]
+    rows[3] = rows[3].rpartition(";")[0] + ";"
+    data.write_text("n;name;x;y\n" + "\n".join(rows) + "\n")
+    options = ["--target", "y", "--epochs", "3", "--patience", "2", "--l2", "0.01", "-o", str(folder)]
+    assert main(["train", str(data), *options]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.splitlines()[:8] == [
+        f"{data}: 39 rows, 29 to train on, 10 held out (seed 0)",
+        "  delimiter ';'",
+        "  'x' written with decimal ','",
+        "  'y' written with decimal ','",
+        "  column 'n' left out: it counts the rows",
+        "  column 'name' left out: a different text in every row",
+        "  1 rows without a target left out",
+        "target y: a number, mean " + out.split("target y: a number, mean ")[1].split("\n")[0],
+    ]
+    assert "network 1-32-1" in out
+
+
+def test_dropped_columns_json_and_parts(tmp_path: Path, capsys: Captured):
+    data = tmp_path / "x.csv"
+    data.write_text("a,b,c,y\n" + "".join(f"{i % 5},{i % 3},{i % 2},{'pq'[i % 5 > 2]}\n" for i in range(60)))
+    options = ["--target", "y", "--drop", "b", "--cross-validate", "3", "--json", "--epochs", "20", "-o", str(tmp_path)]
+    assert main(["train", str(data), *options]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    document = json.loads(out)
+    assert document["rows"] == 60
+    assert document["scores"]["held out"]["y"]["accuracy"] == 1.0
+    assert [len(fold["y"]["confusion"]) for fold in document["cross-validation"]] == [2, 2, 2]
+    assert sum(fold["y"]["rows"] for fold in document["cross-validation"]) == 60
+    assert json.loads((tmp_path / "model.json").read_text())["architecture"]["network"]["n_in"] == 2
+    assert set(document["files"]) <= names(tmp_path)
+    assert main(["train", str(data), "--target", "y", "--cross-validate", "1"]) == 2
+    assert main(["train", str(data), "--target", "y", "--drop", "y"]) == 2
+    err = capsys.readouterr().err
+    assert "--cross-validate 1: it must be from 2 to the number of rows, 60" in err
+    assert "column y cannot be both --drop and --target" in err
+
+
+def test_a_saved_model_is_trained_on(tmp_path: Path, capsys: Captured):
+    def loss() -> float:
+        return float(re.findall(r"epoch +\d+: loss ([\d.]+)", capsys.readouterr().out)[-1])
+
+    first = ["train", "xor", "-o", str(tmp_path / "a"), "--epochs", "20"]
+    assert main(first) == 0
+    before = loss()
+    assert main([*first[:2], "--resume", str(tmp_path / "a" / "model.json"), "-o", str(tmp_path / "b")]) == 0
+    assert loss() < before / 10
+    old, new = (json.loads((tmp_path / name / "model.json").read_text()) for name in "ab")
+    assert new["architecture"] == old["architecture"]
+    assert new["parameters"] != old["parameters"]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "xlsx"])
+def test_other_kinds_of_files(ending: str, tmp_path: Path, capsys: Captured):
+    pandas = pytest.importorskip("pandas", reason=NEEDS_DATA)
+    pytest.importorskip({"parquet": "pyarrow", "xlsx": "openpyxl"}[ending], reason=f"pandas needs it for {ending}")
+    frame = pandas.DataFrame({"x": [i / 3 for i in range(30)], "kind": ["p", "q", None] * 10, "y": range(30)})
+    write = frame.to_parquet if ending == "parquet" else frame.to_excel
+    write(tmp_path / f"x.{ending}", index=False)
+    options = ["--target", "y", "--epochs", "1", "--number", "y", "-o", str(tmp_path)]
+    assert main(["train", str(tmp_path / f"x.{ending}"), *options]) == 0
+    out = capsys.readouterr().out
+    assert "10 missing cells filled by the median" in out
+    assert "network 3-32-1" in out
 
 
 # ---- predict, evaluate, show -----------------------------------------------------------------------------------------
@@ -322,7 +398,7 @@ def test_show_takes_other_models(tmp_path: Path, capsys: Captured):
     [
         ([], "the following arguments are required: COMMAND"),
         (["learn"], "argument COMMAND: invalid choice: 'learn'"),
-        (["train"], "the following arguments are required: TASK|FILE.csv"),
+        (["train"], "the following arguments are required: TASK|FILE"),
         (
             ["train", "nand"],
             "'nand' is neither a file nor a task; the tasks are and, or, not, xor, mirror, moons, iris",
@@ -348,7 +424,7 @@ def test_show_takes_other_models(tmp_path: Path, capsys: Captured):
         (["train", "xor", "--activation", "wavy"], "argument --activation: no activation 'wavy': give linear, sigmoid"),
         (["train", "xor", "--optimizer", "lbfgs"], "argument --optimizer: invalid choice: 'lbfgs'"),
         (["train", "xor", "--impute", "zero"], "argument --impute: invalid choice: 'zero'"),
-        (["predict", "model.json"], "the following arguments are required: TASK|FILE.csv"),
+        (["predict", "model.json"], "the following arguments are required: TASK|FILE"),
         (["predict", "model.json", "nothing.csv"], "'nothing.csv' is neither a file nor a task"),
         (["show", "model.json", "-o", "net.png"], "the name of the drawing must end in .svg, not 'net.png'"),
     ],
@@ -371,10 +447,11 @@ def test_wrong_usage(
     ("content", "message"),
     [
         ("", "x.csv is empty: it needs a header line and rows"),
-        ("a,y\n1,2\n3\n", "x.csv, line 3: 1 field, where the header has 2"),
+        ("a,y\n1,2\n3\n", "x.csv, line 3: 1 field, where the lines before have 2"),
         ('a,y\n"1,2\n', "x.csv, line 2: a quote is opened here and never closed"),
-        ("a,y\n1,p\n,q\n", "x.csv, line 3: column 'a' is missing: fill it, take the row out, or train with --impute"),
-        ("a,y\n1,p\n2,\n", "x.csv, line 3: the target, column 'y' is missing: take the row out"),
+        ("a,y\n1,p\n,q\n", "x.csv, row 2: column 'a' is missing: fill it, take the row out, or train with --impute"),
+        ("a,y\n1,$5\n2,$7\n", "target 'y' is '$5': a number with a unit; write it as a number, or say --category y"),
+        ("a,y\n1,7%\n2,9 %\n", "target 'y' is '7%': a number with a unit"),
         ("a,y\n1,p\n2,p\n", "target 'y' is 'p' in every row: there is nothing to learn"),
         ("a,y\n1,p\n2,q\n", "0.25 of 2 rows leaves none to hold out or none to train on: give --held-out 0"),
     ],
@@ -382,7 +459,7 @@ def test_wrong_usage(
 def test_data_that_is_refused(content: str, message: str, tmp_path: Path, capsys: Captured, monkeypatch: Any):
     monkeypatch.chdir(tmp_path)
     Path("x.csv").write_text(content)
-    options = [] if "held-out" in message else ["--held-out", "0"]
+    options = ["--impute", "none", *([] if "held-out" in message else ["--held-out", "0"])]
     assert main(["train", "x.csv", "--target", "y", *options]) == 1
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
@@ -436,7 +513,7 @@ def test_ctrl_c_in_the_middle_of_an_epoch(tmp_path: Path, capsys: Captured, monk
 
 
 def test_ctrl_c_elsewhere(capsys: Captured, monkeypatch: pytest.MonkeyPatch):
-    def interrupted(*args: Any) -> Any:
+    def interrupted(*args: Any, **options: Any) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("nn.__main__.read_table", interrupted)

@@ -1,5 +1,6 @@
 """Neurons, layers and MLPs against the same sums written in NumPy, and their gradients against finite differences."""
 
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import autograd.math as am
+import nn
 from autograd import Value, gradients, primitive
 from nn import MLP, Layer, Neuron
 from nn.layers import he, uniform, xavier
@@ -184,7 +186,7 @@ def test_what_is_wrong_is_said():
         (lambda: MLP(2, [1], output="add"), "no activation 'add'"),
         (lambda: MLP(2, [1], init="glorot"), "no initialiser 'glorot': give uniform, xavier, he"),
         (lambda: MLP(2, [1])([1.0]), "this MLP takes 2 inputs, not 1"),
-        (lambda: Neuron(2)([1.0]), "dot needs two sequences of one length, not 2 and 1"),
+        (lambda: Neuron(2)([1.0]), "this neuron takes 2 inputs, not 1"),
     ]:
         with pytest.raises(ValueError, match=message):
             make()
@@ -194,3 +196,90 @@ def test_repr():
     assert repr(MLP(2, [4, 4, 1], "relu")) == "MLP(2, [4, 4, 1], activation='relu', output='linear'): 37 parameters"
     mixed = MLP(2, [4, 4, 1], ["relu", "sin"], am.sigmoid)
     assert repr(mixed) == "MLP(2, [4, 4, 1], activation=['relu', 'sin'], output='sigmoid'): 37 parameters"
+
+
+# ---- more layers and activations -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["gelu", "silu", "elu"])
+def test_activations_made_of_others_against_mpmath(name: str):
+    from mpmath import mp
+
+    from nn.layers import activation_function, activation_name
+
+    formula = {
+        "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
+        "silu": lambda x: x / (1 + mp.exp(-x)),
+        "elu": lambda x: x if x > 0 else mp.expm1(x),
+    }[name]
+    function = activation_function(name)
+    assert activation_name(function) == name
+    with mp.workdps(30):
+        for x in (-30.0, -3.0, -0.5, 1e-9, 0.5, 3.0, 30.0, 700.0):
+            value = Value(x)
+            y = function(value)
+            y.backward()
+            assert y.data == pytest.approx(float(formula(mp.mpf(x))), rel=1e-14)
+            assert value.grad == pytest.approx(float(mp.diff(formula, x)), rel=1e-12, abs=1e-300)
+    corner = Value(0.0)
+    function(corner).backward()
+    assert corner.grad == {"gelu": 0.5, "silu": 0.5, "elu": 1.0}[name]
+
+
+def test_a_softmax_output_sums_to_one_and_is_saved(tmp_path):
+    model = MLP(2, [4, 3], output="softmax", seed=0)
+    logits = MLP(2, [4, 3], seed=0)([0.3, -2.0])
+    powers = [math.exp(z.data) for z in logits]
+    assert [p.data for p in model([0.3, -2.0])] == pytest.approx([e / sum(powers) for e in powers], rel=1e-14)
+    assert repr(model) == "MLP(2, [4, 3], activation='tanh', output='softmax'): 27 parameters"
+    model.save(tmp_path / "m.json")
+    again = nn.load(tmp_path / "m.json")
+    assert [p.data for p in again([0.3, -2.0])] == [p.data for p in model([0.3, -2.0])]
+    loss = nn.negative_log_likelihood(model([0.3, -2.0]), 1)
+    assert loss.data == pytest.approx(nn.softmax_cross_entropy(logits, 1).data, rel=1e-14)
+    with pytest.raises(ValueError, match="takes a class number below 3, not 3"):
+        nn.negative_log_likelihood(model([0.3, -2.0]), 3)
+
+
+def test_sequential_is_its_layers_one_after_another(tmp_path):
+    first, last = Layer(2, 3, "relu", seed=0), Layer(3, 1, "linear", seed=1)
+    model = nn.Sequential(first, nn.Dropout(0.5), last)
+    assert model([0.5, 2.0]).data == last(first([0.5, 2.0]))[0].data
+    assert [name for name, _ in model.named_parameters()][:2] == ["layers.0.neurons.0.w.0", "layers.0.neurons.0.w.1"]
+    model.save(tmp_path / "m.json")
+    again = nn.load(tmp_path / "m.json")
+    assert again([0.5, 2.0]).data == model([0.5, 2.0]).data
+    assert again.architecture() == model.architecture()
+    assert model.summary().splitlines() == [
+        "module    what it is                        parameters",
+        "layers.0  Layer(2, 3, activation='relu')             9",
+        "layers.1  Dropout(0.5)                               0",
+        "layers.2  Layer(3, 1, activation='linear')           4",
+        "all       Sequential                                13",
+    ]
+    for bad in ((), (3,), (Layer, 3)):
+        with pytest.raises(TypeError, match="Sequential takes modules, such as Layer"):
+            nn.Sequential(*bad)
+
+
+def test_dropout_drops_while_training_only_and_repeats_with_its_seed():
+    model = nn.Sequential(nn.Dropout(0.25, seed=3))
+    row = [1.0] * 4000
+    assert model(row) == row
+    model.train()
+    dropped = model(row)
+    assert set(dropped) == {0.0, 1 / 0.75}
+    assert 900 < dropped.count(0.0) < 1100  # 1000 expected, standard deviation 27
+    again = nn.Sequential(nn.Dropout(0.25, seed=3))
+    again.train()
+    assert again(row) == dropped
+    assert model(row) != dropped
+    model.train(False)
+    assert model(row) == row
+    with pytest.raises(ValueError, match="at least 0 and below 1, not 1"):
+        nn.Dropout(1)
+
+
+def test_reprs_of_parts():
+    assert repr(Neuron(3, "gelu", seed=0)) == "Neuron(3, activation='gelu'): 4 parameters"
+    assert repr(Layer(3, 2, "softmax", bias="none", seed=0)) == "Layer(3, 2, activation='softmax'): 6 parameters"

@@ -5,6 +5,7 @@ import math
 import random
 import signal
 import sys
+import warnings
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,14 @@ from nn import (
     MLP,
     SGD,
     Adam,
+    Dropout,
     History,
+    Layer,
     Module,
     Network,
     Neuron,
+    Sequential,
+    accuracy,
     binary_cross_entropy,
     evaluate,
     fit,
@@ -429,3 +434,82 @@ def test_repr_of_a_history():
 
 def test_losses_near_the_largest_float_are_plotted():
     assert "<svg" in History([0.7, 1.7e293, 6.8e299], [1.0, 1e308], "epochs").svg()
+
+
+# ---- names, misfits, metrics -----------------------------------------------------------------------------------------
+
+
+def test_names_of_losses_and_optimizers_are_taken():
+    xs, ts = [[0.1], [0.9], [0.4]], [0.2, 1.8, 0.8]
+    by_name, by_hand = MLP(1, [3, 1], seed=0), MLP(1, [3, 1], seed=0)
+    a = fit(by_name, xs, ts, loss="mse", optimizer="adam", epochs=5)
+    b = fit(by_hand, xs, ts, loss=mean_squared, optimizer=Adam(by_hand.parameters()), epochs=5)
+    assert a.loss == b.loss
+    assert evaluate(by_name, xs, ts, "mse") == evaluate(by_name, xs, ts, mean_squared)
+    for options, kind, message in [
+        ({"loss": "mae"}, ValueError, "no loss 'mae': give half_squared, mean_squared, mse"),
+        ({"optimizer": "lbfgs"}, ValueError, "no optimizer 'lbfgs': give sgd, adam, adamw"),
+        ({"optimizer": 0.1}, TypeError, 'optimizer must be "sgd", "adam", "adamw" or an Optimizer, not 0.1'),
+        ({"metrics": ["f1"]}, ValueError, "no metric 'f1': give accuracy"),
+    ]:
+        with pytest.raises(kind, match=message):
+            fit(by_name, xs, ts, **options)
+    with pytest.raises(TypeError, match=r"Adam takes the parameters first, as in Adam\(model.parameters\(\), 0.01\)"):
+        Adam(0.01)
+    with pytest.raises(TypeError, match=r"MLP takes a list of layer sizes.* MLP\(4, \[16, 1\]\)"):
+        MLP(4, 16)
+
+
+def test_what_does_not_fit_is_a_value_error_and_changes_nothing():
+    model = MLP(4, [1], seed=0)
+    before = model.state_dict()
+    for call, message in [
+        (lambda: fit(model, [[1.0] * 3] * 6, [1.0] * 6), "epoch 1, sample 0: this MLP takes 4 inputs, not 3"),
+        (lambda: fit(model, [[1.0] * 4], [[1.0, 2.0]]), "sample 0: half_squared needs a target for each output: 1"),
+        (lambda: fit(model, [[1.0] * 4], [0.5], loss="hinge"), "sample 0: hinge takes targets -1 and 1, not 0.5"),
+        (lambda: evaluate(model, [[1.0] * 3], [1.0]), "sample 0: this MLP takes 4 inputs, not 3"),
+    ]:
+        with pytest.raises(ValueError, match=message) as info:
+            call()
+        assert "rate" not in str(info.value)
+    assert model.state_dict() == before
+
+
+def test_inputs_of_a_large_scale_that_teach_nothing_are_warned_about():
+    xs = [[float(i)] for i in range(100)]
+    ts = [3 * x[0] + 5 for x in xs]
+    with pytest.warns(RuntimeWarning, match="taught the model nothing about its inputs, which reach 99: scale them"):
+        fit(MLP(1, [8, 1], seed=0), xs, ts, optimizer="adam", epochs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scaled = [[(x[0] - 49.5) / 28.9] for x in xs]
+        fit(MLP(1, [8, 1], seed=0), scaled, [x[0] for x in scaled], optimizer="adam", epochs=1)
+        line = MLP(1, [1], seed=0)  # large inputs, and learned from
+        fit(line, xs, ts, optimizer=SGD(line.parameters(), 1e-4), epochs=1, batch_size=1)
+
+
+def test_metrics_and_rates_are_kept():
+    xs, ts = [[-1.0], [-0.5], [0.5], [1.0]], [0, 0, 1, 1]
+    model = MLP(1, [2], seed=0)
+    optimizer = Adam(model.parameters(), lambda step: 0.5 / (1 + step))
+    seen = {"accuracy": accuracy, "first": lambda outputs, target: outputs[0]}
+    history = fit(model, xs, ts, loss="cross_entropy", optimizer=optimizer, epochs=4, batch_size=2, metrics=seen)
+    assert history.rate == [0.5 / 2, 0.5 / 4, 0.5 / 6, 0.5 / 8]  # of each epoch's last step
+    assert history.metrics["first"][-1] == pytest.approx(sum(y[0] for y in predict(model, xs)) / 4)
+    right = [max((0, 1), key=y.__getitem__) == t for y, t in zip(predict(model, xs), ts, strict=True)]
+    assert history.metrics["accuracy"][-1] == sum(right) / 4
+    assert repr(history).endswith(
+        f", accuracy {sum(right) / 4:.6g}, first {history.metrics['first'][-1]:.6g}, stopped by epochs>"
+    )
+    assert accuracy([0.1, 0.7, 0.2], [0, 1, 0]) == 1.0
+    assert [accuracy(z, t) for z, t in [(0.3, 1), (-0.3, 1), (-0.3, -1), (-2.0, 0)]] == [1.0, 0.0, 1.0, 1.0]
+
+
+def test_dropout_is_off_in_validation_and_afterwards():
+    model = Sequential(Layer(1, 4, seed=0), Dropout(0.5), Layer(4, 1, "linear", seed=1))
+    xs, ts = [[0.5], [1.0]], [0.5, 1.0]
+    still = SGD(model.parameters(), 0.0)
+    history = fit(model, xs, ts, optimizer=still, epochs=5, validation=(xs, ts))
+    assert len(set(history.loss)) > 1  # other nodes are dropped each time
+    assert set(history.validation_loss) == {evaluate(model, xs, ts)}
+    assert not model.training

@@ -26,6 +26,7 @@ NEEDS = {
     "what_is_a_derivative": ["matplotlib"],
     "worked_network": ["pandas"],
     "xor_in_thirty_lines": ["matplotlib", "pandas"],
+    "evolution": ["neat", "matplotlib"],
 }
 VARIES = {"gpt", "digits"}  # they say which engine runs, or take long: not stored, and not compared
 

@@ -1,4 +1,4 @@
-"""Tables and the models that read them: what a CSV file may be, what is refused, and what is learned from rows."""
+"""Tables and the models that read them: what a file may be, what is refused, and what is learned from rows."""
 
 import csv
 import io
@@ -17,20 +17,25 @@ from hypothesis import strategies as st
 
 from autograd import Value
 from nn import MLP, Module, predict
-from nn.data import TASKS, DataError, Table, TableModel, csv_text, moons, probabilities, read_csv, read_table, split
-from nn.report import boundary, confusion_matrix, network_svg, scores
+from nn.tables.model import TableModel, names_rows, probabilities
+from nn.tables.pictures import boundary, network_svg
+from nn.tables.report import scores, written
+from nn.tables.table import DataError, Table, csv_text, read
+from nn.tables.tasks import TASKS, moons, read_table, split
+
+pytest.importorskip("pandas", reason="needs pandas: pip install 'glassgrad[data]'")
+pytest.importorskip("sklearn", reason="needs scikit-learn: pip install 'glassgrad[data]'")
 
 # ---- CSV files -------------------------------------------------------------------------------------------------------
 
 
 def test_a_csv_file_with_everything_that_is_allowed():
     content = '\ufeff"size, cm",kind,note\r\n\r\n1.5, "a ""b""","two\r\nlines"\r\n  2 ,c,\r\n\r\n'
-    table = read_csv(content.encode(), "x.csv")
+    table = read(content.encode(), "x.csv")
     assert table.header == ["size, cm", "kind", "note"]
-    assert table.rows == [["1.5", 'a "b"', "two\r\nlines"], ["2", "c", ""]]
-    assert table.lines == [3, 5]  # where each begins
-    assert table.where(1) == "x.csv, line 5"
-    assert table.column("kind") == ['a "b"', "c"]
+    assert table.columns == {"size, cm": [1.5, 2], "kind": ['a "b"', "c"], "note": ["two\r\nlines", None]}
+    assert table.where(1) == "x.csv, row 2"
+    assert table.part([1]).where(0) == "x.csv, row 2"
 
 
 @pytest.mark.parametrize(
@@ -39,37 +44,90 @@ def test_a_csv_file_with_everything_that_is_allowed():
         (b"", "x.csv is empty: it needs a header line and rows"),
         (b"\xef\xbb\xbf", "x.csv is empty: it needs a header line and rows"),
         (b"\n\n", "x.csv is empty: it needs a header line and rows"),
-        (b"a,b\n", "x.csv has a header, and no rows"),
-        (b"a,b\n1,2\n3\n", "x.csv, line 3: 1 field, where the header has 2"),
-        (b'a,b\n"1\n1",2\n\n3,4,5\n', "x.csv, line 5: 3 fields, where the header has 2"),
-        (b"a,,b\n1,2,3\n", "x.csv, line 1: column 2 of the header has no name"),
-        (b"\na,b,a\n1,2,3\n", "x.csv, line 2: the header names 'a' twice"),
+        (b"a,b\n", "x.csv has no rows"),
+        (b"a,b\n1,2\n3\n", "x.csv, line 3: 1 field, where the lines before have 2"),
+        (b'a,b\n"1\n1",2\n\n3,4,5\n', "x.csv, line 5: 3 fields, where the lines before have 2"),
         (b'a,b\n1,2\n"3,4\n5,6\n', "x.csv, line 3: a quote is opened here and never closed"),
         (b'a,b\n1,2\n"3"x,4\n', "x.csv, line 3: ',' expected after '\"'"),
-        (b"a,b\n1,2\nM\xfcller,4\n", "x.csv, line 3: byte 0xfc is not UTF-8 text"),
+        (
+            b"a,b\n1,2\nM\xfcller,4\n",
+            "x.csv, line 3: byte 0xfc is not utf-8 text: say which with --encoding, such as latin-1",
+        ),
+        (b"a,b\n1,\0\n", "x.csv is no text: it holds NUL characters"),
     ],
 )
 def test_a_csv_file_that_is_refused(content: bytes, message: str):
     with pytest.raises(DataError) as info:
-        read_csv(content, "x.csv")
+        read(content, "x.csv")
     assert str(info.value) == message
 
 
-CELLS = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=5).map(str.strip)
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        ("a;b\n1,5;x\n-2,25;y\n", {"a": [1.5, -2.25], "b": ["x", "y"]}),
+        ("a\tb\n1\t2\n", {"a": [1], "b": [2]}),
+        ("a|b\n1|2,5\n", {"a": [1], "b": [2.5]}),
+        ("a  b\n1   2\n3 4\n", {"a": [1, 3], "b": [2, 4]}),
+        ('a,b\n"1,234.5",x\n"12",y\n"1,000,000",z\n', {"a": [1234.5, 12, 1000000], "b": ["x", "y", "z"]}),
+        ("a;b\n1.234,5;1\n12,25;2\n", {"a": [1234.5, 12.25], "b": [1, 2]}),
+        ("1,2\n3,4\n", {"1": [1, 3], "2": [2, 4]}),
+        ("a,b\nr1,1,2\nr2,3,4\n", {"index": ["r1", "r2"], "a": [1, 3], "b": [2, 4]}),
+        ("a,b\n1.50,?\n1e3,n/a\n", {"a": [1.5, 1000.0], "b": [None, None]}),
+        ('a\n"x,y"\nz\n', {"a": ["x,y", "z"]}),
+        ("a,b\n10%,$5\n20%,$6\n", {"a": ["10%", "20%"], "b": ["$5", "$6"]}),
+        ("a,b\n2020-01-02,1_0\n2020-01-03,inf\n", {"a": ["2020-01-02", "2020-01-03"], "b": ["1_0", "inf"]}),
+    ],
+)
+def test_how_a_file_is_written_is_found_out(content: str, columns: dict[str, list]):
+    table = read(content.encode(), "x.csv")
+    assert table.columns == columns
+    types = {name: [type(x) for x in cells] for name, cells in table.columns.items()}
+    assert types == {name: [type(x) for x in cells] for name, cells in columns.items()}
 
 
-@given(st.lists(st.tuples(CELLS, CELLS), min_size=1))
+def test_or_is_said():
+    content = b"x;y\n1.000;2\n"
+    assert read(content, "x.csv").columns == {"x": [1.0], "y": [2]}
+    assert read(content, "x.csv", thousands=".", decimal=",").columns == {"x": [1.0], "y": [2]}  # a number as it is
+    no_header = read(b"1.000,5;x\n2,5;y\n", "x.csv", header=False, thousands=".", decimal=",", delimiter=";")
+    assert no_header.columns == {"1": [1000.5, 2.5], "2": ["x", "y"]}
+    assert read(b"a,b;c\n", "x.csv", header=False, delimiter=";").columns == {"1": ["a,b"], "2": ["c"]}
+    assert read("a,b\nM\u00fcller,1\n".encode("latin-1"), "x.csv", encoding="latin-1").columns["a"] == ["M\u00fcller"]
+
+
+CELLS = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=5).map(lambda s: f"t{s}t")
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=2))
 def test_what_is_written_is_read_again(rows: list[tuple[str, str]]):
-    table = Table("t", ["one", "two"], [list(row) for row in rows])
-    again = read_csv(table.csv().encode(), "t")
-    assert (again.header, again.rows) == (table.header, table.rows)
+    table = Table("t", {"one": [a for a, _ in rows], "two": [b for _, b in rows]})
+    assert read(table.csv().encode(), "t", delimiter=",").columns == table.columns
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ([f"row {i}" for i in range(20)], "a different text in every row"),
+        ([f"row {i}" for i in range(19)], ""),
+        ([f"row {i % 150}" for i in range(300)], "150 different texts"),
+        ([*(f"K{i}" for i in range(150)), 7, 8, 8], "152 different texts"),
+        (["a", "b"] * 20, ""),
+        (list(range(5, 25)), "it counts the rows"),
+        ([*range(20), 20.5], ""),
+        ([*range(20), 25], ""),
+        ([None] * 30, "it is empty"),
+    ],
+)
+def test_columns_that_name_rows(cells: list, reason: str):
+    assert names_rows(cells) == reason
 
 
 # ---- columns ---------------------------------------------------------------------------------------------------------
 
 
 def table(text: str) -> Table:
-    return read_csv(text.encode(), "x.csv")
+    return read(text.encode(), "x.csv")
 
 
 SMALL = "size,kind,class\n1,red,no\n2,blue,yes\n6,red,yes\n100,green,no\n"
@@ -98,16 +156,16 @@ def test_a_constant_column_stays_at_zero():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("size,kind\n1,red\n,blue\n", "x.csv, line 3: column 'size' is missing: fill it, take the row out, or train"),
-        ("size,kind\n1,red\nNA,blue\n", "x.csv, line 3: column 'size' is missing ('NA'): fill it"),
-        ("size,kind\n1,?\n", "x.csv, line 2: column 'kind' is missing ('?'): fill it"),
+        ("size,kind\n1,red\n,blue\n", "x.csv, row 2: column 'size' is missing: fill it, take the row out, or train"),
+        ("size,kind\n1,red\nNA,blue\n", "x.csv, row 2: column 'size' is missing: fill it"),
+        ("size,kind\n1,?\n", "x.csv, row 1: column 'kind' is missing: fill it"),
         (
             "size,kind\n1,red\n2,pink\n",
-            "x.csv, line 3: column 'kind' is 'pink', which is none of 'blue', 'green', 'red'",
+            "x.csv, row 2: column 'kind' is 'pink', which is none of 'blue', 'green', 'red'",
         ),
-        ("size,kind\nbig,red\n", "x.csv, line 2: column 'size' is 'big', not a finite number"),
-        ("size,kind\ninf,red\n", "x.csv, line 2: column 'size' is 'inf', not a finite number"),
-        ("size,kind\n1_0,red\n", "x.csv, line 2: column 'size' is '1_0', not a finite number"),
+        ("size,kind\nbig,red\n", "x.csv, row 1: column 'size' is 'big', not a finite number"),
+        ("size,kind\ninf,red\n", "x.csv, row 1: column 'size' is 'inf', not a finite number"),
+        ("size,kind\n1_0,red\n", "x.csv, row 1: column 'size' is '1_0', not a finite number"),
         ("kind\nred\n", "x.csv has no column 'size'; its columns are 'kind'"),
     ],
 )
@@ -125,18 +183,23 @@ def test_gaps_are_filled_from_the_rows_to_train_on(impute: str, fill: float):
     size, kind = model.columns
     assert (size.fill, kind.fill) == (fill, "red")
     assert model.encode(rows)[3] == [(fill - size.mean) / size.scale, 0.0, 1.0]
-    gone = table("size,kind,y\n1,red,\n")
-    with pytest.raises(DataError, match=r"^x\.csv, line 2: the target, column 'y' is missing: take the row out$"):
+    gone = Table("x.csv", {"size": [1], "kind": ["red"], "y": [None]})
+    with pytest.raises(DataError, match=r"^x\.csv, row 1: column 'y' is missing: fill it, "):
         model.encode_targets(gone)
 
 
 @pytest.mark.parametrize(
     ("content", "options", "message"),
     [
-        ("a,y\n1,p\n2,\n", {}, "x.csv, line 3: the target, column 'y' is missing: take the row out"),
+        ("a,y\n1,p\n2,\n", {}, "x.csv, row 2: the target 'y' is missing"),
         ("a,y\n1,p\n2,p\n", {}, "target 'y' is 'p' in every row: there is nothing to learn"),
         ("y\np\nq\n", {}, "x.csv has no column beside the target: there is nothing to learn from"),
         ("a,y\n,p\nNA,q\n", {"impute": "mean"}, "column 'a' has no value in any row to train on"),
+        (
+            "a,y\n1,$5\n2,$7\n",
+            {},
+            "target 'y' is '$5': a number with a unit; write it as a number, or say --category y",
+        ),
         ("a,y\n1e308,p\n-1e308,q\n", {}, "column 'a' has numbers too large to scale: use another unit"),
         ("a,y\n1,p\n2,q\n", {"categories": ["b"]}, "x.csv has no column 'b'; its columns are 'a', 'y'"),
         ("a,y\n" + "".join(f"n{i},{i % 2}\n" for i in range(101)), {}, "column 'a' has 101 different texts, such as"),
@@ -264,20 +327,20 @@ def test_a_wrong_number_of_cells():
 def test_the_gates():
     for name, rule in [("and", int.__and__), ("or", int.__or__), ("xor", int.__xor__)]:
         rows = TASKS[name].table()
-        assert sorted(map(tuple, rows.rows)) == sorted(
-            (str(a), str(b), str(rule(a, b))) for a in (0, 1) for b in (0, 1)
-        )
-    assert TASKS["not"].table().rows == [["0", "1"], ["1", "0"]]
+        found = zip(*rows.columns.values(), strict=True)
+        assert sorted(found) == sorted((a, b, rule(a, b)) for a in (0, 1) for b in (0, 1))
+    assert TASKS["not"].table().columns == {"a": [0, 1], "out": [1, 0]}
     mirror = TASKS["mirror"].table()
     assert mirror.header == ["a", "b", "a_again", "b_again"]
-    assert len(mirror.rows) == 4
-    assert all(row[:2] == row[2:] for row in mirror.rows)
+    assert mirror.rows == 4
+    assert mirror.columns["a"] == mirror.columns["a_again"]
+    assert mirror.columns["b"] == mirror.columns["b_again"]
 
 
 def test_moons_without_noise_are_two_half_circles():
     rows = moons(40, noise=0.0)
-    for x, y, moon in rows.rows:
-        at = complex(float(x), float(y))
+    for x, y, moon in zip(*rows.columns.values(), strict=True):
+        at = complex(x, y)
         if moon == "upper":
             assert abs(at) == pytest.approx(1, abs=1e-4)
             assert at.imag >= 0
@@ -285,18 +348,18 @@ def test_moons_without_noise_are_two_half_circles():
             assert abs(at - (1 + 0.5j)) == pytest.approx(1, abs=1e-4)
             assert at.imag <= 0.5
     assert Counter(rows.column("moon")) == {"upper": 20, "lower": 20}
-    assert moons().rows == moons().rows
-    assert moons(seed=2).rows != moons().rows
+    assert moons().columns == moons().columns
+    assert moons(seed=2).columns != moons().columns
 
 
 def test_the_bundled_data_are_scikit_learns():
     datasets = pytest.importorskip("sklearn.datasets", reason="needs scikit-learn: pip install 'glassgrad[data]'")
     iris, digits = TASKS["iris"].table(), TASKS["digits"].table()
     assert iris.header == ["sepal_length", "sepal_width", "petal_length", "petal_width", "species"]
-    assert (len(iris.rows), len(digits.rows)) == (150, 1797)
+    assert (iris.rows, digits.rows) == (150, 1797)
     data = datasets.load_digits()
-    assert [float(x) for x in digits.rows[1000][:64]] == data.data[1000].tolist()
-    assert [row[64] for row in digits.rows] == [str(k) for k in data.target]
+    assert [cells[1000] for cells in digits.columns.values()][:64] == data.data[1000].tolist()
+    assert digits.column("digit") == [str(k) for k in data.target]
     assert Counter(iris.column("species")) == {"setosa": 50, "versicolor": 50, "virginica": 50}
 
 
@@ -335,7 +398,7 @@ def test_scores_of_classes():
     rows = table("x,y\n" + "".join(f"{x},{y}\n" for x, y in zip([-2, -1, 1, 2, 3], "ppqqp", strict=True)))
     column = TableModel.learn(rows, ["y"]).columns[0]
     model = linear(rows, [column.scale, column.mean], ["y"])  # its logit is x
-    assert scores(model, rows).splitlines() == [
+    assert written(scores(model, rows)).splitlines() == [
         "y: 80.0 % right (4 of 5)",
         "",
         "true  predicted",
@@ -345,20 +408,10 @@ def test_scores_of_classes():
     ]
 
 
-def test_the_columns_of_a_confusion_matrix_are_as_wide_as_they_need():
-    lines = confusion_matrix(["a", "long name"], Counter({(0, 0): 1234, (1, 0): 5}))
-    assert lines == [
-        "     true  predicted",
-        "              a  long name",
-        "        a  1234          ·",
-        "long name     5          ·",
-    ]
-
-
 def test_many_classes_are_told_by_the_most_frequent_mistakes():
     rows = table("x,y\n" + "".join(f"{i % 21},{chr(97 + i % 21)}\n" for i in range(42)))
     model = linear(rows, [0.0] * 41 + [1.0], ["y"])  # says the last class, always
-    lines = scores(model, rows).splitlines()
+    lines = written(scores(model, rows)).splitlines()
     assert lines[0] == "y: 4.8 % right (2 of 42)"
     assert lines[1] == "  a taken for u: 2"
     assert len(lines) == 11
@@ -374,8 +427,8 @@ def test_scores_of_numbers():
     found = y.mean() + y.std() * (0.8 * (x - x.mean()) / x.std() + 0.1)
     r2 = 1 - ((found - y) ** 2).sum() / ((y - y.mean()) ** 2).sum()
     wanted = f"y: root mean squared error {np.sqrt(((found - y) ** 2).mean()):.6g}, "
-    wanted += f"mean absolute error {abs(found - y).mean():.6g}, R² {r2:.4f}"
-    assert scores(model, rows) == wanted
+    wanted += f"mean absolute error {abs(found - y).mean():.6g}, R² {r2:.6g}"
+    assert written(scores(model, rows)) == wanted
 
 
 def test_the_drawing_of_a_network():
@@ -391,7 +444,7 @@ def test_the_drawing_of_a_network():
         weights, [w for layer in MLP(2, [3, 1], seed=0).layers for n in layer.neurons for w in n.w], strict=True
     ):
         assert float(line.find(f"{space}title").text) == pytest.approx(w.data, rel=1e-5)
-        assert (line.get("stroke") == "#0969da") == (w.data >= 0)
+        assert (line.get("stroke") == "#0969da") == (w.data >= 0) == (line.get("stroke-dasharray") is None)
 
 
 def test_of_a_wide_layer_only_both_ends_are_drawn():

@@ -1,102 +1,36 @@
-"""What a training run has to show: scores and confusion matrices as text; the network and its decisions as SVG."""
+"""The network and its decisions as SVG."""
 
 from __future__ import annotations
 
 import html
-import io
-import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .data import CategoryColumn, Column, NumberColumn, Table, TableModel, probabilities
-from .layers import MLP
-from .training import predict
+from ..exchange.curves import svg
+from ..layers import MLP
+from ..training import predict
+from .model import CategoryColumn, NumberColumn, TableModel, probabilities
+from .table import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-MOST_CLASSES = 20  # of which a matrix is printed
 
 # Told apart by any eye: blue, orange, bluish green, purple, yellow, sky blue, vermilion, grey; markers differ as well.
 COLOURS = ["#0969da", "#d9730d", "#009e73", "#8250df", "#c9a400", "#56b4e9", "#c0392b", "#6e7781"]
 MARKERS = "os^DvPX*"
 
 
-# ---- text ------------------------------------------------------------------------------------------------------------
-
-
-def scores(model: TableModel, table: Table) -> str:
-    """For each target, how well the model predicts it on this table: scores, and for classes a confusion matrix."""
-    wanted = model.encode_targets(table)
-    given = [model.answers(outputs) for outputs in predict(model.network, model.encode(table))]
-    blocks = []
-    for k, target in enumerate(model.targets):
-        right = [row[k] for row in wanted]
-        found = [row[k][0] for row in given]
-        if isinstance(target, CategoryColumn):
-            blocks.append(_classes(target, [int(t) for t in right], [target.categories.index(str(y)) for y in found]))
-        else:
-            blocks.append(_numbers(target, [target.decode([t]) for t in right], [float(y) for y in found]))
-    return "\n\n".join(blocks)
-
-
-def _classes(target: CategoryColumn, right: list[int], found: list[int]) -> str:
-    hits = sum(map(int.__eq__, right, found))
-    lines = [f"{target.name}: {100 * hits / len(right):.1f} % right ({hits} of {len(right)})"]
-    counts = Counter(zip(right, found, strict=True))
-    names = target.categories
-    if len(names) <= MOST_CLASSES:
-        lines += ["", *confusion_matrix(names, counts)]
-    else:
-        worst = [(pair, n) for pair, n in counts.most_common() if pair[0] != pair[1]][:10]
-        lines += [f"  {names[t]} taken for {names[y]}: {n}" for (t, y), n in worst]
-    return "\n".join(lines)
-
-
-def confusion_matrix(names: Sequence[str], counts: Counter[tuple[int, int]]) -> list[str]:
-    """Lines of a table: a row for each true class, a column for each predicted one, a dot for none."""
-    cells = [[str(counts[t, y] or "·") for y in range(len(names))] for t in range(len(names))]
-    first = max(4, *map(len, names))
-    widths = [max(len(name), *(len(row[y]) for row in cells)) for y, name in enumerate(names)]
-
-    def line(head: str, row: Sequence[str]) -> str:
-        return "  ".join([head.rjust(first), *(cell.rjust(w) for cell, w in zip(row, widths, strict=True))])
-
-    return [f"{'true':>{first}}  predicted", line("", names), *(line(*pair) for pair in zip(names, cells, strict=True))]
-
-
-def _numbers(target: NumberColumn, right: list[float], found: list[float]) -> str:
-    errors = [y - t for y, t in zip(found, right, strict=True)]
-    size = math.hypot(*errors)
-    mean = math.fsum(right) / len(right)
-    spread = math.hypot(*(t - mean for t in right))
-    explained = f", R² {1 - (size / spread) ** 2:.4f}" if spread else ""
-    return (
-        f"{target.name}: root mean squared error {size / math.sqrt(len(errors)):.6g}, "
-        f"mean absolute error {math.fsum(map(abs, errors)) / len(errors):.6g}{explained}"
-    )
-
-
-def described(column: Column) -> str:
-    """One line about a column."""
-    if isinstance(column, NumberColumn):
-        fill = "" if column.fill is None else f", {column.fill:g} where missing"
-        return f"{column.name}: a number, mean {column.mean:g}, scale {column.scale:g}{fill}"
-    fill = "" if column.fill is None else f", {column.fill} where missing"
-    shown = ", ".join(column.categories[:10]) + (f", … {column.width - 10} more" if column.width > 10 else "")
-    return f"{column.name}: one of {column.width} ({shown}){fill}"
-
-
 # ---- the network as a picture ----------------------------------------------------------------------------------------
 
 _STEP, _RADIUS, _GAP = 34, 9, 170
+DASHED = ' stroke-dasharray="5 3"'
 _FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif"
 
 
 def network_svg(network: MLP, inputs: Sequence[str], outputs: Sequence[str], most: int = 16) -> str:
-    """The neurons of an MLP in columns, as SVG text; lines are weights: blue above 0, orange below, thicker if larger.
+    """The neurons of an MLP in columns, as SVG text; lines are weights: blue above 0, orange and dashed
+    below, thicker if larger.
 
     Of a layer of more than ``most`` neurons, only the first and the last are drawn.
     """
@@ -123,7 +57,8 @@ def network_svg(network: MLP, inputs: Sequence[str], outputs: Sequence[str], mos
                     thick, colour = 0.3 + 3.7 * abs(w) / largest, COLOURS[0] if w >= 0 else COLOURS[1]
                     lines.append(
                         f'<line x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}" stroke="{colour}" '
-                        f'stroke-width="{thick:.2f}" stroke-opacity="0.75"><title>{w:.6g}</title></line>'
+                        f'stroke-width="{thick:.2f}" stroke-opacity="0.75"{"" if w >= 0 else DASHED}>'
+                        f"<title>{w:.6g}</title></line>"
                     )
     for depth, places in enumerate(shown):
         for row, number in enumerate(places):
@@ -158,7 +93,8 @@ def network_svg(network: MLP, inputs: Sequence[str], outputs: Sequence[str], mos
     legend = []
     for x, colour, text in ((middle - 118, COLOURS[0], "weight > 0"), (middle + 8, COLOURS[1], "weight < 0")):
         line = f'x1="{x:g}" y1="{low - 4:g}" x2="{x + 24:g}" y2="{low - 4:g}"'
-        legend += [f'<line {line} stroke="{colour}" stroke-width="3"/>', _text(x + 30, low, text, "start")]
+        dashed = DASHED if colour == COLOURS[1] else ""
+        legend += [f'<line {line} stroke="{colour}" stroke-width="3"{dashed}/>', _text(x + 30, low, text, "start")]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
         f'viewBox="0 0 {width:g} {height:g}" font-family="{_FONT}" font-size="12" role="img" '
@@ -187,29 +123,6 @@ def _text(x: float, y: float, text: str, anchor: str, bold: bool = False) -> str
     return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="#1f2328" {halo}{weight}>{text}</text>'
 
 
-def names_of_inputs(model: TableModel) -> list[str]:
-    """A name for each input of the network: the column's, with the category for one of several."""
-    return [
-        name
-        for column in model.columns
-        for name in (
-            [column.name] if isinstance(column, NumberColumn) else [f"{column.name} = {c}" for c in column.categories]
-        )
-    ]
-
-
-def names_of_outputs(model: TableModel) -> list[str]:
-    """A name for each output of the network; of two categories, the one that a positive logit stands for."""
-    names: list[str] = []
-    for target in model.targets:
-        if isinstance(target, NumberColumn):
-            names.append(target.name)
-        else:
-            categories = target.categories if target.width > 2 else target.categories[1:]
-            names += [f"{target.name} = {category}" for category in categories]
-    return names
-
-
 # ---- the decision boundary -------------------------------------------------------------------------------------------
 
 
@@ -235,7 +148,7 @@ def boundary(model: TableModel, train: Table, held_out: Table | None = None, ste
     every = [point for part in points for point in part]
     grid = [_reach([point[axis] for point in every], steps) for axis in (0, 1)]
     plane = [[(x - first.mean) / first.scale, (y - second.mean) / second.scale] for y in grid[1] for x in grid[0]]
-    field = [model._parts(outputs) for outputs in predict(model.network, plane)]
+    field = [model.parts(outputs) for outputs in predict(model.network, plane)]
     count = len(model.targets)
     figure = Figure(figsize=(1.2 + 5.2 * count, 4.6), layout="constrained")
     for k, target in enumerate(model.targets):
@@ -254,12 +167,7 @@ def boundary(model: TableModel, train: Table, held_out: Table | None = None, ste
 
 def boundary_svg(model: TableModel, train: Table, held_out: Table | None = None) -> str:
     """The picture of ``boundary`` as SVG, the same text for the same model and rows."""
-    figure, buffer = boundary(model, train, held_out), io.StringIO()
-    from matplotlib import rc_context
-
-    with rc_context({"svg.hashsalt": "boundary", "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    return svg(boundary(model, train, held_out), "boundary")
 
 
 def _reach(xs: Sequence[float], steps: int) -> list[float]:

@@ -1,0 +1,66 @@
+"""The drawing of a ``Network``: its nodes and connections, as a graph that Graphviz lays out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from autograd.view import Graph
+
+    from ..network import Network
+    from ..topology import Connection, Node
+
+POSITIVE, NEGATIVE, OFF = "#0969da", "#bc4c00", "#8c959f"
+
+
+def topology(network: Network) -> Graph:
+    """Nodes and connections of a network as a Graph; inputs in one rank and outputs in another, each in their order.
+
+    Hidden nodes that are connected alike stay in their order as well; the others lie where edges cross least.
+    """
+    from autograd.view import Graph, dot  # on first use: most programs never draw
+
+    nodes, connections = list(network.nodes.values()), list(network.connections.values())
+    name = {node.id: f"n{i}" for i, node in enumerate(nodes)}
+    largest = max((abs(c.weight.data) for c in connections if network.is_on(c)), default=0.0) or 1.0
+
+    def box(node: Node) -> str:
+        text, full = [dot.small(node.kind), f"<B>{node.id}</B>"], [f"{node.kind} {node.id}"]
+        if node.activation is not None and node.bias is not None:
+            kind = getattr(node.activation, "name", None) or getattr(node.activation, "__name__", "function")
+            text += [dot.typed(kind), dot.field("bias", dot.number(node.bias.data))]
+            full.append(f"bias {node.bias.data!r}")
+            text += [dot.typed(f"of the {node.aggregation}")] if node.aggregation not in ("sum", "builtin_sum") else []
+        look = dot.LOOK["leaf" if node.kind == "input" else "operation"]
+        look = f"{look}, {dot.OUTPUT}" if node.kind == "output" else look
+        return dot.node(name[node.id], node.kind, look, dot.table([dot.cell(text)]), "\\n".join(full))
+
+    def arrow(connection: Connection) -> str:
+        c, on = connection, network.is_on(connection)
+        state = "" if on else " (disabled)" if not c.enabled else " (masked)"
+        late = f" (t−{c.delay})" if c.delay else ""
+        gated = f", gated by {c.gate}" if c.gate is not None else ""
+        hint = f"innovation {c.innovation}{state}: weight {c.weight.data!r}{late}{gated}"
+        text = dot.number(c.weight.data) + late + gated
+        colour = POSITIVE if c.weight.data >= 0 else NEGATIVE
+        thick = 0.4 + 3.0 * abs(c.weight.data) / largest
+        look = f'color="{colour}", penwidth={thick:.2f}' + (", style=dashed" if c.weight.data < 0 else "")
+        look = look if on else f'color="{OFF}", fontcolor="{OFF}", style=dotted'
+        look += ", constraint=false, arrowhead=vee" if c.delay else ""
+        return dot.edge(name[c.source], name[c.target], f"e{c.innovation}", text, hint, "on" if on else "off", look)
+
+    def rank(ids: list[int], kind: str) -> str:
+        chain = " -> ".join(name[id] for id in ids)
+        return f"{{rank={kind}; {chain} [style=invis]}}" if len(ids) > 1 else f"{{rank={kind}; {chain};}}" * bool(ids)
+
+    alike: dict[tuple[frozenset[int], frozenset[int]], list[int]] = {}
+    for node in nodes:
+        if node.kind == "hidden":
+            before = frozenset(c.source for c in connections if c.target == node.id)
+            after = frozenset(c.target for c in connections if c.source == node.id)
+            if before and after and node.id not in before | after:
+                alike.setdefault((before, after), []).append(node.id)
+    ends = [([node.id for node in nodes if node.kind == k], r) for k, r in (("input", "min"), ("output", "max"))]
+    ranks = [rank(ids, kind) for ids, kind in [*ends, *((ids, "same") for ids in alike.values() if len(ids) > 1)]]
+    source = dot.document([*map(box, nodes), *filter(None, ranks), *map(arrow, connections)])
+    return Graph(source, len(nodes), len(connections))

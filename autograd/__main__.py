@@ -35,7 +35,7 @@ examples:
   {PROG} grad "tanh(a*b + c)" a=2 b=-3 c=10
   {PROG} explain "tanh(a*b + c)" a=2 b=-3 c=10 --wrt a
   {PROG} check "where(x > 0, x**2, 0)" x=0.5 --order 2
-  {PROG} check module:function --grad module:gradient --at "[0.5, 2.0]"
+  {PROG} check math:sin --grad math:cos --at 0.5
   {PROG} draw "log(x)*y + sin(y)" x=2 y=5 -o graph.svg
   {PROG} animate "log(x)*y + sin(y)" x=2 y=5 -o steps.html
   {PROG} rules tanh

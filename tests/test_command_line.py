@@ -522,7 +522,7 @@ def test_help_and_version(capsys: Captured) -> None:
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
     examples = [line.strip() for line in out.splitlines() if line.startswith("  python -m autograd")]
-    assert len(examples) == len(command_line.COMMANDS)
+    assert len(examples) >= len(command_line.COMMANDS)
     for command in command_line.COMMANDS:
         assert any(f"autograd {command}" in example for example in examples)
         assert main([command, "--help"]) == 0

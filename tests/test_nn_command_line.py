@@ -146,7 +146,7 @@ def test_digits_after_two_of_the_eight_epochs(tmp_path: Path, capsys: Captured):
     assert names(tmp_path) == {"model.json", "history.csv", "held_out.csv"} | PICTURES
     assert main(["show", str(tmp_path / "model.json")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1:3] == ["reads", "  pixel_0_0: a number, mean 0, scale 1"]
+    assert lines[1:3] == ["reads", "  pixel_0_0: a number, mean 0, scale 1, 0 where missing"]
     assert lines[12:14] == ["  … 54 more", "predicts"]
 
 

@@ -28,7 +28,7 @@ NEEDS = {
     "xor_in_thirty_lines": ["matplotlib", "pandas"],
     "evolution": ["neat", "matplotlib"],
 }
-VARIES = {"gpt", "digits"}  # they say which engine runs, or take long: not stored, and not compared
+VARIES = {"gpt", "digits", "evolution"}  # they say which engine runs, or take long: not stored, and not compared
 
 spec = importlib.util.spec_from_file_location("store", FOLDER / "store.py")
 assert spec is not None

@@ -23,7 +23,7 @@ cdef extern from *:
     unsigned long get_ident "PyThread_get_thread_ident"() noexcept
 
 
-cdef extern from "<Python.h>":
+cdef extern from *:
     void *frame_here "PyEval_GetFrame"() noexcept
     void *code_of "PyFrame_GetCode"(void *frame) noexcept
     int lasti_of "PyFrame_GetLasti"(void *frame) noexcept

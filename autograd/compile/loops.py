@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .blocks import BLOCK
 from .emit import Emitter
 from .program import Loop, Program
 from .rolled import (
@@ -29,7 +30,7 @@ from .rolled import (
     Step,
     rolled,
 )
-from .straight import BLOCK, Text
+from .straight import Text
 
 
 def looped(

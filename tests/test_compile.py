@@ -454,3 +454,16 @@ def test_options_and_arguments_are_checked() -> None:
     with pytest.raises(TypeError, match="must return one number to have a gradient"):
         autograd.compile(autograd.grad(lambda x: [x, x]))(1.0)
     assert autograd.compile(lambda x, how: x * 2 if how == "twice" else x)(3.0, "twice") == 6.0
+
+
+def test_nan_goes_the_way_of_the_eager_engine() -> None:
+    """Where an operand does not matter, a nan does not either: no processor's flag tells of one."""
+    f = autograd.value_and_grad(lambda x, y: math.where(x > 0, x * y, y) * math.sign(y), (0, 1))
+    fast = autograd.compile(f)
+    points = [(1.0, 2.0), (floats.nan, 2.5), (-1.0, floats.nan), (3.0, 0.5)]
+    for point in points:
+        assert same(fast(*point), f(*point)), point
+    xs, ys = np.array(points).T
+    value, (dx, dy) = fast.lanes(xs, ys)
+    for i, point in enumerate(points):
+        assert same((value[i], (dx[i], dy[i])), f(*point)), point

@@ -6,7 +6,6 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass, replace
 from functools import update_wrapper
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from ..functional import name_of, transform_of
 from ..rows import BUILTIN, TABLE
 from ..structures import Structure, flatten
 from ..value import Value, data_of
+from .arguments import Arguments, Points
 from .executors import Executor
 from .flat import Builder, finished, lowered, place_of, slopes
 from .program import Program
@@ -105,6 +105,9 @@ class Compiled:
             if taken.values:
                 return self.function(*args, **kwargs)
             key, numbers = taken.key, taken.numbers
+        total = sum(numbers)
+        if total != total:  # a nan raises no flag of the processor's as it goes on through a program
+            return self.function(*args, **kwargs)
         recorded = self._recorded.get(key)
         if recorded is None or (recorded.users and _is_outdated(recorded)):
             try:
@@ -192,7 +195,7 @@ class Compiled:
         self._last = recorded
         size = len(recorded.places)
         wanted = np.array(recorded.places, np.int64)
-        if reduce is not None and not recorded.guards:
+        if reduce is not None and not recorded.guards and not (self.check and points.has_nan()):
             reduced = np.ones(len(recorded.program.outputs), bool)
             _, sums, flagged = recorded.executor.lanes(
                 points.rows, points.shared, points.varying_at, points.shared_at, reduced, threads
@@ -204,7 +207,7 @@ class Compiled:
         structure = self._split(taken.key, recorded, points, np.arange(points.count), results, threads)
         if reduce is None:
             return structure.stacked(results)
-        total = np.cumsum(results, axis=0)[-1] + 0.0
+        total = np.cumsum(results, axis=0)[-1] + 0.0  # one after the other
         return structure.rebuild((total / points.count if reduce == "mean" else total).tolist())
 
     def _split(self, key: Any, recorded: Recorded, points: Points, at: Any, results: Any, threads: int) -> Structure:
@@ -214,8 +217,7 @@ class Compiled:
         outputs, _, flagged = recorded.executor.lanes(
             rows, points.shared, points.varying_at, points.shared_at, reduced, threads
         )
-        if not self.check:
-            flagged = np.zeros(len(at), bool)
+        flagged = flagged | points.is_nan(rows) if self.check else np.zeros(len(at), bool)
         failed = np.full(len(at), -1)
         for k, guard in enumerate(recorded.guards):
             column = outputs[:, recorded.size + k]
@@ -272,138 +274,6 @@ def _failed(recorded: Recorded, outputs: Sequence[float]) -> int:
         if outputs[at + k] != guard.expected:
             return k
     return -1
-
-
-# ---- arguments -------------------------------------------------------------------------------------------------------
-
-
-class Arguments:
-    """Arguments taken apart: the numbers are inputs, all that is no number belongs to the key.
-
-    Raises TypeError for what is neither a number, or a structure of numbers, nor hashable.
-    """
-
-    def __init__(self, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        self.numbers: list[float] = []
-        self.structures: list[Structure | None] = []
-        self.statics: list[Any] = []
-        self.names = sorted(kwargs)
-        self.count = len(args)
-        self.values = False
-        for i, arg in enumerate([*args, *(kwargs[name] for name in self.names)]):
-            what = f"argument {i if i < len(args) else self.names[i - len(args)]} of {name_of(function)}"
-            try:
-                leaves, structure = flatten(arg, what)
-            except TypeError:
-                if isinstance(arg, list | tuple | dict | np.ndarray):
-                    raise
-                try:
-                    hash(arg)
-                except TypeError:
-                    raise TypeError(f"{what} is neither made of numbers nor hashable: {arg!r}") from None
-                self.structures.append(None)
-                self.statics.append(arg)
-                continue
-            self.values = self.values or any(isinstance(leaf, Value) for leaf in leaves)
-            self.structures.append(structure)
-            if not self.values:
-                self.numbers += map(float, leaves)
-        self.key: Any = (tuple(self.structures), tuple(self.names), tuple(self.statics))
-        if self.structures and not kwargs and all(s is not None and s.spec is None for s in self.structures):
-            self.key = len(args)
-
-    def sizes(self) -> list[int]:
-        return [0 if structure is None else structure.size for structure in self.structures]
-
-    def rebuilt(self, numbers: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments with other numbers."""
-        statics, at, built = iter(self.statics), 0, []
-        for structure in self.structures:
-            if structure is None:
-                built.append(next(statics))
-            else:
-                built.append(structure.rebuild(numbers[at : at + structure.size]))
-                at += structure.size
-        return built[: self.count], dict(zip(self.names, built[self.count :], strict=True))
-
-
-class Points:
-    """The arguments of ``lanes``: a row of numbers for each point, and the numbers that all points share."""
-
-    def __init__(self, function: Callable[..., Any], args: Sequence[Any], shared: Sequence[int]) -> None:
-        alike = {i % len(args) if -len(args) <= i < len(args) else i for i in shared}
-        if not alike <= set(range(len(args))):
-            raise ValueError(f"shared names argument {max(alike)} of {len(args)}")
-        self.args = [arg if i in alike else _arrays(arg) for i, arg in enumerate(args)]
-        self.alike = alike
-        columns: list[Any] = []
-        numbers: list[float] = []
-        varying_at: list[int] = []
-        shared_at: list[int] = []
-        self.count = -1
-        at = 0
-        for i, arg in enumerate(self.args):
-            if i in alike:
-                leaves = Arguments(function, [arg], {}).numbers
-                numbers += leaves
-                shared_at += range(at, at + len(leaves))
-                at += len(leaves)
-                continue
-            for array in _leaves(arg):
-                if array.ndim == 0:
-                    raise ValueError(
-                        f"argument {i} of {name_of(function)} has no axis of points: give it one, or name it in shared"
-                    )
-                if self.count not in (-1, len(array)):
-                    raise ValueError(f"argument {i} of {name_of(function)} has {len(array)} points, not {self.count}")
-                self.count = len(array)
-                flat = array.reshape(len(array), -1)
-                columns.append(flat)
-                varying_at += range(at, at + flat.shape[1])
-                at += flat.shape[1]
-        if self.count < 0:
-            raise ValueError(f"all arguments of {name_of(function)} are shared: call it for the one point that is")
-        self.rows = np.ascontiguousarray(np.concatenate(columns, axis=1))
-        self.shared = np.array(numbers, float)
-        self.varying_at = np.array(varying_at, np.int32)
-        self.shared_at = np.array(shared_at, np.int32)
-
-    def at(self, point: int) -> list[Any]:
-        """The arguments at one point."""
-        return [
-            arg
-            if i in self.alike
-            else _mapped(arg, lambda array: array[point].tolist() if array.ndim == 1 else array[point])
-            for i, arg in enumerate(self.args)
-        ]
-
-
-def _mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
-    if isinstance(tree, np.ndarray):
-        return change(tree)
-    if isinstance(tree, dict):
-        return type(tree)((key, _mapped(item, change)) for key, item in tree.items())
-    if isinstance(tree, tuple):
-        items = [_mapped(item, change) for item in tree]
-        return tree._make(items) if hasattr(tree, "_make") else tuple(items)
-    if is_dataclass(tree) and not isinstance(tree, type):
-        return replace(tree, **{field.name: _mapped(getattr(tree, field.name), change) for field in fields(tree)})
-    return change(np.asarray(tree, float))
-
-
-def _arrays(tree: Any) -> Any:
-    return _mapped(tree, lambda array: np.asarray(array, float))
-
-
-def _leaves(tree: Any) -> list[Any]:
-    found: list[Any] = []
-
-    def kept(array: Any) -> Any:
-        found.append(array)
-        return array
-
-    _mapped(tree, kept)
-    return found
 
 
 # ---- recording -------------------------------------------------------------------------------------------------------

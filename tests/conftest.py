@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from autograd import __native__
 from autograd.primitives import TABLE
 
 # Where the tests run in the background, Ctrl-C is ignored from the start; tests and the programs they start mean it.
@@ -23,3 +24,11 @@ def _table_restored() -> Iterator[None]:
     yield
     TABLE.clear()
     TABLE.update(before)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not __native__:
+        reason = "trains for many minutes where the engine is interpreted; the compiled engine's tests run it"
+        for item in items:
+            if item.get_closest_marker("trains"):
+                item.add_marker(pytest.mark.skip(reason=reason))

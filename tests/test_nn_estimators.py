@@ -32,6 +32,7 @@ X = rng.normal(size=(60, 3)) * [1.0, 100.0, 0.01] + [0, 1000, 0]
 SCALED = (X - X.mean(axis=0)) / X.std(axis=0)
 Y = 500 * (SCALED[:, 0] - np.tanh(2 * SCALED[:, 1])) + 7
 NAMES = np.where(SCALED[:, 0] + SCALED[:, 2] > 0, "yes", "no")
+pytestmark = pytest.mark.trains
 ARRAY_API = "SCIPY_ARRAY_API is not set"  # of a library that neither estimator claims to take
 
 

@@ -544,6 +544,7 @@ def test_cycles_without_a_delay_are_refused_those_with_one_are_not(tmp_path: Pat
 
 
 @pytest.mark.long
+@pytest.mark.trains
 def test_an_lstm_learns_the_adding_task():
     """The sum of the two numbers that a second input marks (Hochreiter and Schmidhuber 1997), in sequences of 5."""
     network, _ = lstm(2, 3, 1, seed=0, output="linear")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.long  # without coverage's tracer, under which it takes minutes
+pytestmark = [pytest.mark.long, pytest.mark.trains]
 
 nbformat = pytest.importorskip("nbformat", reason="needs Jupyter's tools: pip install 'glassgrad[notebooks]'")
 nbclient = pytest.importorskip("nbclient", reason="needs Jupyter's tools: pip install 'glassgrad[notebooks]'")

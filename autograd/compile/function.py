@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from operator import itemgetter
+from threading import RLock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,6 +71,7 @@ class Compiled:
         self._recorded: dict[Any, Recorded] = {}
         self._counts: dict[Any, int] = {}
         self._last: Recorded | None = None
+        self._recording = RLock()
         update_wrapper(self, function)
 
     def __repr__(self) -> str:
@@ -157,6 +159,11 @@ class Compiled:
                 f"{name_of(self.function)} was compiled where {guard.what} at {place} was {guard.expected:g}, "
                 f'and here it is {branch[1]:g}: use where or take there, or on_branch="retrace"'
             )
+        with self._recording:  # another thread may have come to the same branch
+            return recorded.branches.get(branch) or self._another(recorded, branch, key, args, kwargs)
+
+    def _another(self, recorded: Recorded, branch: tuple[int, float], key: Any, args: Any, kwargs: Any) -> Any:
+        guard = recorded.guards[branch[0]]
         if self._counts[key] >= LIMIT:
             if self._counts[key] == LIMIT:
                 self._counts[key] += 1
@@ -164,7 +171,7 @@ class Compiled:
                     f"{name_of(self.function)} took {LIMIT} ways through its branches, the last at {guard.place[0]}:"
                     f"{guard.place[1]}; others run uncompiled from here on: use where or take there",
                     RuntimeWarning,
-                    stacklevel=3,
+                    stacklevel=4,
                 )
             return None
         self._counts[key] += 1

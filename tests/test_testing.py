@@ -132,7 +132,7 @@ def test_a_primitive_that_takes_its_arguments_in_another_form_is_refused() -> No
 def test_random_functions_are_safe_and_the_same_on_values(f: RandomFunction, xs: tuple[float, float, float]) -> None:
     y = f(*xs)
     assert type(y) is float
-    assert abs(y) <= 1000.0
+    assert abs(y) <= am.polygamma(3, 0.25)  # no row gives more than this one, 1,541, at the edge of what it is given
     on_values = f(*map(Value, xs))
     assert y == (on_values.data if isinstance(on_values, Value) else on_values)
 

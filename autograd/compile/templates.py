@@ -92,7 +92,7 @@ class Condition:
     """A comparison of symbols: what ``where`` asks."""
 
     __slots__ = ("a", "b", "recorder", "relation")
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # == gives a condition
 
     def __init__(self, recorder: Recorder, relation: str, a: Any, b: Any) -> None:
         self.recorder = recorder

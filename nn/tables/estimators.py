@@ -202,7 +202,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
 
     def _split(self, y: Array, seed: int) -> list[Array]:
         """The numbers of the rows to train on, and of those held out."""
-        return train_test_split(  # type: ignore[no-any-return]
+        return train_test_split(  # type: ignore[no-any-return]  # it publishes no types
             np.arange(len(y)), test_size=self.validation_fraction, random_state=seed, stratify=self._strata(y)
         )
 

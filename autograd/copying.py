@@ -6,8 +6,9 @@ deep for them to find their way through it, so that a node that is asked for ans
 A deep copy puts them into the copier's memo.  A pickler's memo is out of reach: there, the nodes behind that are in no
 ``Block`` yet become one, which is pickled once, as a flat list, and each node is an item of its block.  The pickler's
 memo keeps the blocks that it has seen alive, and that is how long a node belongs to one: what is asked for later in the
-same pickle is found in its block, and the next pickle makes blocks of its own.  Labels, gradients and leaves' data are
-read when they are pickled.
+same pickle is found in its block, and the next pickle makes blocks of its own.  Most often, nodes are asked for in the
+order of their age, and nothing new is behind them: such a node is ``Alone``, and pickled with its operands as they are.
+Labels, gradients and leaves' data are read when they are pickled.
 """
 
 from __future__ import annotations
@@ -58,8 +59,44 @@ def reduced(node: Value) -> tuple[Any, ...]:
     with _lock:
         block = _blocks.get(id(node))
         if block is None:
-            block = Block(_behind(node, lambda other: other.op is None or id(other) in _blocks))
-    return (getitem, (block, block.places[id(node)]))
+            block = Alone(node) if _is_alone(node) else Block(_behind(node, lambda o: o.op is None or id(o) in _blocks))
+    return block.reduced(node)
+
+
+def _is_alone(node: Value) -> bool:
+    for arg in node.args:  # a loop is twice as fast as all()
+        if type(arg) is not float and id(arg) not in _blocks and (type(arg) is not Value or arg.op is not None):
+            return False
+    return True
+
+
+class Alone:
+    """A node whose operands are plain leaves or in blocks: to a pickler that has seen those, each is one reference.
+
+    To another, the operands may lie at any depth.  It is the second that asks for this object, which has an answer for
+    both: it comes before the operands.
+    """
+
+    __slots__ = ("__weakref__", "node", "number", "seen")
+
+    def __init__(self, node: Value) -> None:
+        self.node = node
+        self.number = next(_numbers)
+        self.seen = False
+        _blocks[id(node)] = self
+
+    def reduced(self, node: Value) -> tuple[Any, ...]:
+        assert node.op is not None
+        return (_alone, (self, node.op, node.data, node.args, numbers_of(node), _grad(node), node.label))
+
+    def outside(self) -> dict[int, Value]:
+        return {id(arg): arg for arg in self.node.args if isinstance(arg, Value)}
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if self.seen:
+            return (list, (), None, _deepest_first(self, self.outside().values()))
+        self.seen = True
+        return (list, ())
 
 
 class Block:
@@ -74,6 +111,9 @@ class Block:
         for key in self.places:
             _blocks[key] = self
 
+    def reduced(self, node: Value) -> tuple[Any, ...]:
+        return (getitem, (self, self.places[id(node)]))
+
     def outside(self) -> dict[int, Value]:
         """The operands that are not among the nodes, by their identities."""
         args = [arg for node in self.nodes for arg in node.args if isinstance(arg, Value)]
@@ -86,23 +126,14 @@ class Block:
         return (Unpickled, (), leaves or None, self._items(outside))
 
     def _items(self, outside: dict[int, Value]) -> Iterator[Any]:
-        """The operands from outside, and each node's parts with the places of its operands: those from outside below 0.
-
-        A pickler asks for an item when the one before is pickled.  Blocks that this one builds on and that belong to
-        another's pickle, so that the pickler has not seen them, are pickled by recursion: beyond a depth, in order.
-        """
-        _within.depth = getattr(_within, "depth", 0) + 1
-        try:
-            if _within.depth == DEEP:
-                yield from _all_older(self)
-            for arg in outside.values():
-                yield arg if arg.op is not None or type(arg) is Value else Shell.of(arg)
-            places = self.places | {key: ~n for n, key in enumerate(outside)}
-            for node in self.nodes:
-                args = tuple([places[id(arg)] if isinstance(arg, Value) else arg for arg in node.args])
-                yield (node.op, node.data, args, numbers_of(node), _grad(node), node.label)
-        finally:
-            _within.depth -= 1
+        """The operands from outside, and each node's parts with its operands' places: those from outside below 0."""
+        yield from _deepest_first(
+            self, [arg if arg.op is not None or type(arg) is Value else Shell.of(arg) for arg in outside.values()]
+        )
+        places = self.places | {key: ~n for n, key in enumerate(outside)}
+        for node in self.nodes:
+            args = tuple([places[id(arg)] if isinstance(arg, Value) else arg for arg in node.args])
+            yield (node.op, node.data, args, numbers_of(node), _grad(node), node.label)
 
 
 class Unpickled(list[Value]):
@@ -147,22 +178,41 @@ class Shell:
         return (_leaf, (type(self.leaf),))
 
 
-_blocks: WeakValueDictionary[int, Block] = WeakValueDictionary()  # by the identities of their nodes
+_blocks: WeakValueDictionary[int, Alone | Block] = WeakValueDictionary()  # by the identities of their nodes
 _shells: WeakValueDictionary[int, Shell] = WeakValueDictionary()  # by those of their leaves
 _numbers = count()
 _lock = RLock()  # a node must not get into two blocks
 _within = local()
 
 
-def _all_older(block: Block) -> list[Block]:
-    """All blocks that this one builds on, each after those that it builds on itself."""
+def _deepest_first(block: Alone | Block, outside: Iterable[Any]) -> Iterator[Any]:
+    """What the block builds on, for a pickler: it asks for one when that before is pickled, with all that is behind.
+
+    What belongs to another's pickle, so that this pickler has not seen it, is thus pickled by recursion: beyond a
+    depth, in order.
+    """
+    _within.depth = getattr(_within, "depth", 0) + 1
+    try:
+        if _within.depth == DEEP:
+            yield from _all_older(block)
+        yield from outside
+        yield None  # a pickler asks for two before it pickles the first, and the depth counts until all are
+    finally:
+        _within.depth -= 1
+
+
+def _all_older(block: Alone | Block) -> list[Value]:
+    """A node of each block that this one builds on, after those that it builds on itself."""
     found, todo = {id(block): block}, [block]
+    nodes = {}
     while todo:
-        for each in map(_blocks.get, todo.pop().outside()):
+        for key, node in todo.pop().outside().items():
+            each = _blocks.get(key)
             if each is not None and id(each) not in found:
                 found[id(each)] = each
+                nodes[each.number] = node
                 todo.append(each)
-    return sorted(found.values(), key=lambda each: each.number)[:-1]
+    return [nodes[number] for number in sorted(nodes)]
 
 
 def _behind(node: Value, known: Callable[[Value], bool]) -> list[Value]:
@@ -174,6 +224,10 @@ def _behind(node: Value, known: Callable[[Value], bool]) -> list[Value]:
                 found[id(arg)] = arg
                 todo.append(arg)
     return sorted(found.values(), key=birth_of)
+
+
+def _alone(_: Any, *parts: Any) -> Value:
+    return made(*parts)
 
 
 def _like(node: Value, args: Iterable[Any]) -> Value:

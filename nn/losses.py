@@ -13,7 +13,7 @@ from operator import index
 from typing import Any
 
 from autograd import Value
-from autograd.math import dot, log, logsumexp, relu, softplus
+from autograd.math import dot, log, logsumexp, relu, softplus, take
 from autograd.math import sum as total
 from autograd.primitives import sigmoid
 
@@ -76,13 +76,16 @@ def softmax_cross_entropy(outputs: Any, targets: Any) -> Any:
     logits = row("the outputs", outputs)
     if len(logits) < 2:
         raise SampleError(f"softmax_cross_entropy takes the logits of at least 2 classes, not {len(logits)}")
+    if isinstance(targets, Value):  # so that one program serves all classes
+        _check_class("softmax_cross_entropy", targets, len(logits))
+        others = [take([logits[i + (k <= i)] for k in range(len(logits))], targets) for i in range(len(logits) - 1)]
+        return softplus(logsumexp(others) - take(logits, targets))
     if isinstance(targets, Real):
         try:
             k = index(targets)  # type: ignore[arg-type]  # refused below if it is no integer
         except TypeError:
             raise TypeError(f"softmax_cross_entropy takes a class number (an int), not {targets!r}") from None
-        if not 0 <= k < len(logits):
-            raise SampleError(f"softmax_cross_entropy has {len(logits)} classes, and no class {k}")
+        _check_class("softmax_cross_entropy", k, len(logits))
         return _from_logits(logits, k)
     pairs = _pairs("softmax_cross_entropy", outputs, targets)
     if any(t < 0 for _, t in pairs) or not abs(sum(t for _, t in pairs) - 1) < 1e-9:
@@ -96,9 +99,10 @@ def negative_log_likelihood(outputs: Any, targets: Any) -> Any:
     Of logits, ``softmax_cross_entropy`` gives the same number, and to full precision for any of them.
     """
     shares = row("the outputs", outputs)
-    if not isinstance(targets, int) or not 0 <= targets < len(shares):
-        raise SampleError(f"negative_log_likelihood takes a class number below {len(shares)}, not {targets!r}")
-    return -log(shares[targets])
+    if not isinstance(targets, int | Value):
+        raise SampleError(f"negative_log_likelihood takes a class number (an int), not {targets!r}")
+    _check_class("negative_log_likelihood", targets, len(shares))
+    return -log(take(shares, targets))
 
 
 LOSSES: dict[str, Loss] = {
@@ -130,6 +134,11 @@ def accuracy(outputs: Any, targets: Any) -> float:
         k = wanted[0] if len(wanted) == 1 else max(range(len(wanted)), key=wanted.__getitem__)
         return float(max(range(len(given)), key=given.__getitem__) == k)
     return float((given[0] > 0) == (wanted[0] > 0))
+
+
+def _check_class(loss: str, k: Any, count: int) -> None:
+    if not 0 <= k < count:
+        raise SampleError(f"{loss} has {count} classes, and no class {k}")
 
 
 def _from_logit(z: Any, t: float) -> Any:

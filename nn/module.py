@@ -175,6 +175,8 @@ def _few(names: list[str]) -> str:
 
 def finite(what: str, x: Any) -> float:
     """``x`` as a float; ValueError, saying what it is, if it is no real number or not finite as a float."""
+    if type(x) is float and math.isfinite(x):  # almost always
+        return x
     if not isinstance(x, Real):
         raise ValueError(f"{what} must be a number, not {type(x).__name__} {x!r}")
     try:

@@ -10,10 +10,13 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from autograd import Value
 
 Rate = float | Callable[[int], float]
-State = tuple[float, ...]
+Floats = NDArray[np.float64]
 
 
 class Optimizer:
@@ -23,6 +26,8 @@ class Optimizer:
     momentum and its weight decay.  ``clip_value`` limits each gradient to ±clip_value; ``clip_norm`` then scales all of
     them so that their Euclidean norm is at most clip_norm.  ``.grad`` itself is not changed by that.
     """
+
+    state = 0  # how many numbers there are for each parameter beside its own, all 0 at first
 
     def __init__(
         self,
@@ -56,7 +61,7 @@ class Optimizer:
         self.weight_decay = weight_decay
         self.clip_norm, self.clip_value = clip_norm, clip_value
         self.steps = 0
-        self._state: dict[Value, State] = {}
+        self._state = np.zeros((self.state, len(self.parameters)))
 
     @property
     def current_rate(self) -> float:
@@ -73,27 +78,35 @@ class Optimizer:
             raise ValueError(f"the rate of step {self.steps} must be a finite number of at least 0, not {rate!r}")
         live = [parameter for parameter in self.parameters if parameter.has_grad]
         slopes = [parameter.grad for parameter in live]
-        if not all(map(math.isfinite, slopes)):
-            parameter, g = next((p, g) for p, g in zip(live, slopes, strict=True) if not math.isfinite(g))
-            raise FloatingPointError(f"{self._where(parameter)}: its gradient is {g}. {_UNCHANGED}")
+        if not math.isfinite(sum(slopes)):  # any of them, or their sum
+            for parameter, g in zip(live, slopes, strict=True):
+                if not math.isfinite(g):
+                    raise FloatingPointError(f"{self._where(parameter)}: its gradient is {g}. {_UNCHANGED}")
         if self.clip_value is not None:
             slopes = clip_by_value(slopes, self.clip_value)
         if self.clip_norm is not None:
             slopes = clip_by_norm(slopes, self.clip_norm)
-        numbers = [parameter.data for parameter in live]
-        moved = self._all_moved(numbers, slopes, [self._state.get(parameter) for parameter in live], rate)
-        if not math.isfinite(sum([x + sum(state) for x, state in moved])):  # any of them, or their sum
-            for parameter, (x, state) in zip(live, moved, strict=True):
-                if not math.isfinite(x) or not all(map(math.isfinite, state)):
-                    raise FloatingPointError(
-                        f"{self._where(parameter)}: from {parameter.data!r}, with gradient {parameter.grad!r} and rate "
-                        f"{rate!r}, it would become {x}, with state {state}. {_UNCHANGED}"
-                    )
+        every = len(live) == len(self.parameters)
+        at = ... if every else np.array([parameter.has_grad for parameter in self.parameters])
+        state = self._state[:, at]
+        with np.errstate(all="ignore"):
+            xs, state = self._moved(np.array([parameter.data for parameter in live]), np.array(slopes), state, rate)
+        good = np.isfinite(xs) & np.isfinite(state).all(axis=0)
+        if not good.all():
+            i = int(np.argmin(good))
+            parameter = live[i]
+            raise FloatingPointError(
+                f"{self._where(parameter)}: from {parameter.data!r}, with gradient {parameter.grad!r} and rate "
+                f"{rate!r}, it would become {xs[i]}, with state {(*state[:, i].tolist(),)}. {_UNCHANGED}"
+            )
+        moved = xs.tolist()
         try:
             self._commit(live, moved)
         except KeyboardInterrupt:
             self._commit(live, moved)  # Ctrl-C between two parameters: finish the step first
             raise
+        finally:
+            self._state[:, at] = state
         self.steps += 1
 
     def zero_grad(self) -> None:
@@ -101,24 +114,19 @@ class Optimizer:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def _commit(self, live: list[Value], moved: list[tuple[float, State]]) -> None:
-        for parameter, (x, state) in zip(live, moved, strict=True):
+    def _commit(self, live: list[Value], moved: list[float]) -> None:
+        for parameter, x in zip(live, moved, strict=True):
             parameter.data = x
-            if state:
-                self._state[parameter] = state
 
     def _where(self, parameter: Value) -> str:
         name = parameter.label or f"number {self.parameters.index(parameter)}"
         return f"{type(self).__name__}, step {self.steps}, parameter {name}"
 
-    def _all_moved(
-        self, xs: list[float], slopes: list[float], states: list[State | None], rate: float
-    ) -> list[tuple[float, State]]:
-        """``_moved`` of each parameter."""
-        return [self._moved(x, g, state, rate) for x, g, state in zip(xs, slopes, states, strict=True)]
+    def _moved(self, xs: Floats, slopes: Floats, state: Floats, rate: float) -> tuple[Floats, Floats]:
+        """The new numbers of parameters with numbers ``xs`` and these gradients, and their new state.
 
-    def _moved(self, x: float, g: float, state: State | None, rate: float) -> tuple[float, State]:
-        """The new number and the new state of a parameter with number ``x`` and gradient ``g``; None: no state yet."""
+        ``state`` has ``self.state`` rows, and a column for each of the parameters.
+        """
         raise NotImplementedError
 
 
@@ -143,18 +151,19 @@ class SGD(Optimizer):
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ) -> None:
+        self.state = int(momentum != 0)
         super().__init__(parameters, rate, weight_decay=weight_decay, clip_norm=clip_norm, clip_value=clip_value)
         _check("momentum", momentum)
         if nesterov and not momentum:
             raise ValueError("nesterov needs a momentum above 0")
         self.momentum, self.nesterov = momentum, nesterov
 
-    def _moved(self, x: float, g: float, state: State | None, rate: float) -> tuple[float, State]:
-        g += self.weight_decay * x
+    def _moved(self, xs: Floats, slopes: Floats, state: Floats, rate: float) -> tuple[Floats, Floats]:
+        slopes = slopes + self.weight_decay * xs
         if not self.momentum:
-            return x - rate * g, ()
-        v = g if state is None else self.momentum * state[0] + g
-        return x - rate * (g + self.momentum * v if self.nesterov else v), (v,)
+            return xs - rate * slopes, state
+        state = self.momentum * state + slopes
+        return xs - rate * (slopes + self.momentum * state[0] if self.nesterov else state[0]), state
 
 
 class Adam(Optimizer):
@@ -163,6 +172,8 @@ class Adam(Optimizer):
     m ← β₁ m + (1 − β₁) g;  v ← β₂ v + (1 − β₂) g²;  x ← x − rate · m̂ / (√v̂ + ε), where m̂ = m / (1 − β₁ᵗ),
     v̂ = v / (1 − β₂ᵗ) and t counts the steps of this parameter.
     """
+
+    state = 3
 
     def __init__(
         self,
@@ -181,30 +192,17 @@ class Adam(Optimizer):
         _check("epsilon", epsilon)
         self.betas, self.epsilon = betas, epsilon
 
-    def _all_moved(
-        self, xs: list[float], slopes: list[float], states: list[State | None], rate: float
-    ) -> list[tuple[float, State]]:
-        decay = self.weight_decay
-        if decay:
-            slopes = [g + decay * x for g, x in zip(slopes, xs, strict=True)]
-        return self._adapted(xs, slopes, states, rate)
+    def _moved(self, xs: Floats, slopes: Floats, state: Floats, rate: float) -> tuple[Floats, Floats]:
+        return self._adapted(xs, slopes + self.weight_decay * xs, state, rate)
 
-    def _adapted(
-        self, xs: list[float], slopes: list[float], states: list[State | None], rate: float
-    ) -> list[tuple[float, State]]:
-        """Adam's rule for all of them, in one loop: it runs for every parameter of every step."""
-        (b1, b2), epsilon, sqrt = self.betas, self.epsilon, math.sqrt
-        c1, c2, last, m_rest, v_rest = 1 - b1, 1 - b2, 0.0, 1.0, 1.0
-        moved: list[tuple[float, State]] = []
-        for x, g, state in zip(xs, slopes, states, strict=True):
-            m, v, t = state or (0.0, 0.0, 0.0)
-            t += 1
-            if t != last:  # most have taken as many steps as the one before
-                last, m_rest, v_rest = t, 1 - b1**t, 1 - b2**t
-            m = b1 * m + c1 * g
-            v = b2 * v + c2 * g * g
-            moved.append((x - rate * (m / m_rest) / (sqrt(v / v_rest) + epsilon), (m, v, t)))
-        return moved
+    def _adapted(self, xs: Floats, slopes: Floats, state: Floats, rate: float) -> tuple[Floats, Floats]:
+        """Adam's rule."""
+        m, v, t = state
+        t = t + 1
+        (b1, m_rest), (b2, v_rest) = [(b, _rests(b, t)) for b in self.betas]
+        m = b1 * m + (1 - b1) * slopes
+        v = b2 * v + (1 - b2) * slopes * slopes
+        return xs - rate * (m / m_rest) / (np.sqrt(v / v_rest) + self.epsilon), np.stack([m, v, t])
 
 
 class AdamW(Adam):
@@ -218,10 +216,8 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(parameters, rate, weight_decay=weight_decay, **options)
 
-    def _all_moved(
-        self, xs: list[float], slopes: list[float], states: list[State | None], rate: float
-    ) -> list[tuple[float, State]]:
-        return self._adapted([x - rate * self.weight_decay * x for x in xs], slopes, states, rate)
+    def _moved(self, xs: Floats, slopes: Floats, state: Floats, rate: float) -> tuple[Floats, Floats]:
+        return self._adapted(xs - rate * self.weight_decay * xs, slopes, state, rate)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
@@ -239,6 +235,13 @@ def clip_by_norm(slopes: Iterable[float], limit: float) -> list[float]:
     scaled = [g / top for g in slopes]  # the norm of finite numbers may be too large for a float
     norm = math.hypot(*scaled)
     return slopes if norm * top <= limit else [g / norm * limit for g in scaled]
+
+
+def _rests(beta: float, steps: Floats) -> Floats:
+    """1 − βᵗ for each of these numbers of steps t, of which there are few that differ."""
+    if (steps == steps[:1]).all():
+        steps = steps[:1]
+    return np.array([1 - beta**t for t in steps.tolist()])
 
 
 def _check(name: str, x: Any) -> None:

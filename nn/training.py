@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,8 +11,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from autograd import Value, no_grad
-from autograd.diagnosis import why_not_finite
+from autograd import Value
 from autograd.files import write
 
 from .exchange.curves import loss_figure, svg
@@ -22,14 +19,14 @@ from .layers import Seed, generator
 from .losses import Loss, accuracy, half_squared, loss_function
 from .module import Module
 from .optim import OPTIMIZERS, SGD, Optimizer
-from .rows import SampleError, listed, named, numbers, target
+from .rows import listed, named, numbers, target
+from .steps import Recording, Run, Sample, outputs_of, warn_of_scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Metric = Callable[[Any, Any], float]
 METRICS: dict[str, Metric] = {"accuracy": accuracy}
-LARGE = 10.0  # inputs beyond are of a scale that networks learn badly from
 
 
 @dataclass
@@ -110,6 +107,7 @@ def fit(
     metrics: Sequence[str] | Mapping[str, Metric] = (),
     callbacks: Sequence[Callable[[History], Any]] = (),
     progress: bool | None = None,
+    compile: bool | None = None,
 ) -> History:
     """Train the model in place, and return the History.
 
@@ -131,6 +129,11 @@ def fit(
     - ``metrics``: "accuracy", or by name functions of (outputs, target) on numbers, whose means History keeps.
     - ``callbacks``: called with the History after each epoch; one that returns True ends the training.
     - ``progress``: a bar with loss and time left (needs tqdm); None: if tqdm is there and stderr is a terminal.
+    - ``compile``: whether the loss of a sample is recorded once and run as a program (``autograd.compile``) from then
+      on.  None: if the training is long enough to gain by it and all of the model and the loss are this library's own;
+      True: also with functions of yours, which must compute from their arguments and the parameters alone (one that
+      counts its calls, prints or draws random numbers does so while it is recorded), TypeError if that cannot be done;
+      False: never.  The numbers are the same: to the bit for batches of one sample, to rounding for sums over more.
 
     Ctrl-C ends the training between two steps and returns the History all the same.
 
@@ -155,7 +158,7 @@ def fit(
     samples = _samples("", inputs, targets)
     rng = None if seed is None else generator(seed)
     order = list(range(len(samples)))
-    held_out: dict[str, _Sample] = {}
+    held_out: dict[str, Sample] = {}
     if isinstance(validation, tuple | list):
         held_out = {f"validation sample {i}": s for i, s in enumerate(_samples("validation ", *validation))}
     elif not isinstance(validation, Real):
@@ -169,27 +172,39 @@ def fit(
         order = order[:kept]
     size = batch_size or len(order)
     model.zero_grad()
-    run = _Run(model, loss_function(loss), optimizer, l2)
+    run = Run(model, loss_function(loss), samples, epochs, optimizer, l2, compile)
+    checked = Run(model, run.loss, [*held_out.values()], epochs, how=compile)
+    measured = checked.samples or samples
+    shown = Recording(model, model, [(x,) for x, _ in measured], epochs * len(measured), compile)
     history = History(metrics={name: [] for name in metrics})
     best: tuple[float, dict[str, float]] | None = None
     since = 0
     was_training = model.training
+    modules = [model, *(module for _, module in model.modules())]
     try:
         with _bar(progress, epochs * len(order)) as bar:
             for epoch in range(1, epochs + 1):
                 if rng is not None and size < len(order):  # one batch of all samples is the same in any order
                     rng.shuffle(order)
                 total = rate = 0.0
-                model.train()
+                _tell(modules, True)
+                for recording, point in (run.recording, order[0]), (checked.recording, 0), (shown, 0):
+                    if callbacks or metrics or compile:  # which may have changed anything in the epoch before
+                        recording.again(point)
                 for start in range(0, len(order), size):
                     batch = order[start : start + size]
                     rate = optimizer.current_rate
-                    total += len(batch) * run.step({f"epoch {epoch}, sample {i}": samples[i] for i in batch})
+                    total += len(batch) * run.step(batch, f"epoch {epoch}, sample {{}}".format)
                     bar.update(len(batch))
-                model.train(False)
-                checks = {f"epoch {epoch}, {place}": sample for place, sample in held_out.items()}
-                validated = [run.mean(checks)] if checks else []
-                means = _means(model, metrics, list(held_out.values()) or samples)
+                _tell(modules, False)
+                validated = []
+                if held_out:
+                    places = [f"epoch {epoch}, {place}" for place in held_out]
+                    validated.append(checked.mean(places.__getitem__))
+                means = {}
+                if metrics:
+                    pairs = [(y, t) for y, (_, t) in zip(outputs_of(shown), measured, strict=True)]
+                    means = {name: sum(metric(y, t) for y, t in pairs) / len(pairs) for name, metric in metrics.items()}
                 history.loss.append(total / len(order))
                 history.validation_loss += validated
                 history.rate.append(rate)
@@ -198,7 +213,7 @@ def fit(
                 watched = history.watched[-1]
                 bar.set_postfix_str(_shown(history), refresh=False)
                 if epoch == 1:
-                    run.warn_of_scale([samples[i] for i in order])
+                    warn_of_scale(model, run.loss, [samples[i] for i in order])
                 if patience is not None:
                     since += 1
                     if best is None or watched < best[0]:
@@ -217,16 +232,21 @@ def fit(
     except KeyboardInterrupt:
         history.stopped = "interrupted"
     finally:
-        model.train(was_training)
+        _tell(modules, was_training)
     if best is not None:
         model.load_state_dict(best[1])
     return history
 
 
+def _tell(modules: Sequence[Module], training: bool) -> None:
+    for module in modules:
+        module.training = training
+
+
 def evaluate(model: Module, inputs: Iterable[Any], targets: Iterable[Any], loss: str | Loss = half_squared) -> float:
     """The mean loss over the samples; nothing is trained.  Raises as ``fit``."""
-    samples = _samples("", inputs, targets)
-    return _Run(model, loss_function(loss), None, 0.0).mean({f"sample {i}": s for i, s in enumerate(samples)})
+    run = Run(model, loss_function(loss), _samples("", inputs, targets))
+    return run.mean("sample {}".format)
 
 
 @overload
@@ -237,16 +257,14 @@ def predict(model: Module[list[Value]], inputs: Iterable[Any]) -> list[list[floa
 def predict(model: Module, inputs: Iterable[Any]) -> list[Any]: ...
 def predict(model: Module, inputs: Iterable[Any]) -> list[Any]:
     """What the model gives for each sample, as plain numbers: a float, or a list of floats if it gives a list."""
-    with no_grad():
-        return [_plain(model(numbers(f"input {i}", x))) for i, x in enumerate(listed("inputs", inputs))]
+    points = [(numbers(f"input {i}", x),) for i, x in enumerate(listed("inputs", inputs))]
+    return outputs_of(Recording(model, model, points, len(points), None))
 
 
 # ---- samples ---------------------------------------------------------------------------------------------------------
 
-_Sample = tuple[list[float], Any]
 
-
-def _samples(what: str, inputs: Iterable[Any], targets: Iterable[Any]) -> list[_Sample]:
+def _samples(what: str, inputs: Iterable[Any], targets: Iterable[Any]) -> list[Sample]:
     xs = [numbers(f"{what}input {i}", x) for i, x in enumerate(listed(f"{what}inputs", inputs))]
     ts = [target(f"{what}target {i}", t) for i, t in enumerate(listed(f"{what}targets", targets))]
     if len(xs) != len(ts) or not xs:
@@ -271,130 +289,6 @@ def _count(share: float, total: int) -> int:
     if not (0 < share < 1 and 0 < count < total):
         raise ValueError(f"validation={share!r} of {total} samples leaves none to hold out or none to train on")
     return count
-
-
-def _means(model: Module, metrics: Mapping[str, Metric], samples: Sequence[_Sample]) -> dict[str, float]:
-    if not metrics:
-        return {}
-    given = predict(model, [x for x, _ in samples])
-    pairs = [(y, t) for y, (_, t) in zip(given, samples, strict=True)]
-    return {name: sum(metric(y, t) for y, t in pairs) / len(pairs) for name, metric in metrics.items()}
-
-
-# ---- one step --------------------------------------------------------------------------------------------------------
-
-
-def loss_and_gradients(
-    model: Module, loss: Loss, batch: Mapping[str, _Sample], parameters: Sequence[Value]
-) -> tuple[float, list[float | None]]:
-    """The mean loss over a batch of samples, given by place, and its derivative by each parameter.
-
-    None stands for a parameter that took no part.  Nothing but the parameters' ``.grad`` is changed.
-    """
-    for parameter in parameters:
-        parameter.grad = None
-    total = 0.0
-    for place, sample in batch.items():
-        value = _value(model, loss, place, sample)
-        total += value.data
-        with _blaming(place):
-            value.backward(1 / len(batch))  # one graph at a time: it is freed before the next is made
-    return total / len(batch), [p.grad if p.has_grad else None for p in parameters]
-
-
-def _value(model: Module, loss: Loss, place: str, sample: _Sample) -> Value:
-    """The loss of one sample; FloatingPointError if it is not finite."""
-    x, target = sample
-    with _blaming(place):
-        value = loss(model(x), target)
-    if not isinstance(value, Value):
-        raise TypeError(f"the loss must be a Value computed from the model's parameters, not {value!r}")
-    if not math.isfinite(value.data):
-        raise FloatingPointError(
-            f"{place}: the loss is {value.data}; first bad operation: {why_not_finite(value)}. {_REMEDY}"
-        )
-    return value
-
-
-@dataclass
-class _Run:
-    """A model and what it is trained with."""
-
-    model: Module
-    loss: Loss
-    optimizer: Optimizer | None
-    l2: float
-
-    def step(self, batch: dict[str, _Sample]) -> float:
-        """Train on one batch, given by place; its mean loss, from before the step."""
-        assert self.optimizer is not None
-        parameters = self.optimizer.parameters
-        mean, slopes = loss_and_gradients(self.model, self.loss, batch, parameters)
-        l2 = self.l2
-        for parameter, slope in zip(parameters, slopes, strict=True):
-            if l2 and slope is not None:
-                x = parameter.data
-                mean += l2 * x * x
-                slope += 2 * l2 * x
-            parameter.grad = slope
-        try:
-            self.optimizer.step()
-        except FloatingPointError as error:
-            raise FloatingPointError(self.diagnosis(batch) or f"{_span(batch)}: {error}") from error
-        return mean
-
-    def mean(self, samples: dict[str, _Sample]) -> float:
-        """The mean loss over samples given by place."""
-        return sum(_value(self.model, self.loss, place, s).data for place, s in samples.items()) / len(samples)
-
-    def warn_of_scale(self, samples: list[_Sample]) -> None:
-        """Warn if inputs are large and the loss is as if each sample had the inputs of another: nothing was learned."""
-        largest = max(abs(x) for xs, _ in samples for x in xs)
-        if largest <= LARGE or len(samples) < 3:
-            return
-        turned = [(xs, t) for (xs, _), (_, t) in zip(samples[1:] + samples[:1], samples, strict=True)]
-        own, others = (self.mean({f"sample {i}": s for i, s in enumerate(part)}) for part in (samples, turned))
-        if own > 0.98 * others:
-            warnings.warn(
-                f"the first epoch taught the model nothing about its inputs, which reach {largest:g}: scale them, "
-                "(x - mean) / standard deviation, and targets that are numbers as well; nn.Regressor and "
-                "nn.Classifier do it inside",
-                RuntimeWarning,
-                stacklevel=3,
-            )
-
-    def diagnosis(self, batch: dict[str, _Sample]) -> str | None:
-        """The first sample of the batch, and the operation, where a gradient is not finite."""
-        for place, sample in batch.items():
-            bad = why_not_finite(_value(self.model, self.loss, place, sample))
-            if bad is not None:
-                return f"{place}: a gradient is not finite; first bad operation: {bad}. {_REMEDY}"
-        return None
-
-
-_REMEDY = "The parameters are as before this step; a smaller rate, clipping or inputs of a smaller scale may help"
-
-
-@contextmanager
-def _blaming(place: str) -> Iterator[None]:
-    """Errors of operations come out of it as FloatingPointErrors that begin with the place; misfits as ValueErrors."""
-    try:
-        yield
-    except SampleError as error:
-        raise ValueError(f"{place}: {error}") from error
-    except (ArithmeticError, ValueError) as error:
-        raise FloatingPointError(f"{place}: {type(error).__name__}: {error}. {_REMEDY}") from error
-
-
-def _span(batch: dict[str, _Sample]) -> str:
-    first, *rest = batch
-    return first if not rest else f"{first} and {len(rest)} more in its batch"
-
-
-def _plain(outputs: Any) -> Any:
-    if isinstance(outputs, list | tuple):
-        return [_plain(y) for y in outputs]
-    return outputs.data if isinstance(outputs, Value) else float(outputs)
 
 
 # ---- progress --------------------------------------------------------------------------------------------------------

@@ -131,6 +131,7 @@ cdef class Graph:
     cdef public Builder builder
     cdef readonly Notes notes
     cdef Ints places
+    cdef dict older
     cdef public int n
     cdef public Ints values
     cdef Ints codes
@@ -146,7 +147,7 @@ cdef Steps _function(Graph graph, long long code, long long n)
 cdef list _partials(Graph graph, long long code, long long n)
 @cython.locals(graph=Graph, i=Py_ssize_t, at="long long")
 cpdef Graph lowered(Builder builder, object order, object inputs, Notes notes)
-@cython.locals(at="long long")
+@cython.locals(at="long long", known=int)
 cpdef int place_of(Graph graph, Value node) except -2
 @cython.locals(
     builder=Builder, at=int, born="long long", code=int, start=int, args=tuple, n=int, into=Ints, given=Ints, active=char,

@@ -374,6 +374,7 @@ class Graph:
         self.builder = builder
         self.notes = notes
         self.places = ints(births)  # of the nodes by birth, plus 1; below 0 the inputs
+        self.older: dict[int, int] = {}  # the same for inputs that were there before the trace began
         self.n = 0
         self.values = ints(room)  # the operand that has the node's number
         self.codes = ints(room)  # its row
@@ -426,7 +427,9 @@ def lowered(builder: Builder, order: Sequence[Value], inputs: Sequence[Value], n
     graph = Graph(builder, len(order) + 1, notes, max(youngest - notes.since, 0) + 1)
     for i, node in enumerate(inputs):
         at = birth_of(node) - notes.since
-        if at < len(graph.places):
+        if at < 0:
+            graph.older[birth_of(node)] = -1 - i
+        elif at < len(graph.places):
             graph.places[at] = -1 - i
     for node in order:
         _lower(graph, node)
@@ -436,20 +439,30 @@ def lowered(builder: Builder, order: Sequence[Value], inputs: Sequence[Value], n
 def place_of(graph: Graph, node: Value) -> int:
     """A node's place in the graph, or -1."""
     at = birth_of(node) - graph.notes.since
-    return graph.places[at] - 1 if 0 <= at < len(graph.places) and graph.places[at] > 0 else -1
+    known = 0
+    if at < 0:
+        known = graph.older.get(birth_of(node), 0)
+    elif at < len(graph.places):
+        known = graph.places[at]
+    return known - 1 if known > 0 else -1
 
 
 def _lower(graph: Graph, node: Value) -> int:
     builder, at = graph.builder, graph.n
     born = birth_of(node) - graph.notes.since
+    known = 0
     if born < 0:
-        raise KeyError(birth_of(node))
+        known = graph.older.get(birth_of(node), 0)
+        if known == 0:
+            raise KeyError(birth_of(node))
+        graph.older[birth_of(node)] = at + 1
+    else:
+        known = graph.places[born]
+        graph.places[born] = at + 1
     code = node._code
     graph.n = at + 1
     start = graph.starts[at]
     graph.starts[at + 1] = start
-    known = graph.places[born]
-    graph.places[born] = at + 1
     if known < 0:
         graph.values[at] = -1 - known
         graph.active[at] = 1

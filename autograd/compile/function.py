@@ -125,7 +125,7 @@ class Compiled:
             if executor.best.flagged and self.check:
                 return self.function(*args, **kwargs)
             if recorded.guards:
-                failed = _failed(recorded, outputs)
+                failed = first_failed(recorded, outputs)
                 if failed >= 0:
                     branch = (failed, outputs[recorded.size + failed])
                     found = recorded.branches.get(branch)
@@ -225,10 +225,7 @@ class Compiled:
             rows, points.shared, points.varying_at, points.shared_at, reduced, threads
         )
         flagged = flagged | points.is_nan(rows) if self.check else np.zeros(len(at), bool)
-        failed = np.full(len(at), -1)
-        for k, guard in enumerate(recorded.guards):
-            column = outputs[:, recorded.size + k]
-            failed[(failed < 0) & (column != guard.expected)] = k
+        failed = first_failed_of_each(recorded, outputs)
         failed[flagged] = -1
         good = (failed < 0) & ~flagged
         results[at[good]] = outputs[good][:, recorded.places]
@@ -274,7 +271,7 @@ def _builder(spec: Any, places: Sequence[int], result: Structure) -> Callable[[l
     return lambda outputs: result.rebuild([outputs[place] for place in places])
 
 
-def _failed(recorded: Recorded, outputs: Sequence[float]) -> int:
+def first_failed(recorded: Recorded, outputs: Sequence[float]) -> int:
     """The first guard that came out otherwise than it was recorded, or -1."""
     at = recorded.size
     for k, guard in enumerate(recorded.guards):
@@ -283,11 +280,31 @@ def _failed(recorded: Recorded, outputs: Sequence[float]) -> int:
     return -1
 
 
+def first_failed_of_each(recorded: Recorded, outputs: Any) -> Any:
+    """For each row of outputs, the first guard that came out otherwise, or -1; the guards' columns are the last."""
+    at = outputs.shape[1] - len(recorded.guards)
+    failed = np.full(len(outputs), -1)
+    for k, guard in enumerate(recorded.guards):
+        failed[(failed < 0) & (outputs[:, at + k] != guard.expected)] = k
+    return failed
+
+
 # ---- recording -------------------------------------------------------------------------------------------------------
 
 
-def record(function: Callable[..., Any], taken: Arguments, tier: str, exact: bool) -> Recorded:
-    """Trace a function at these arguments, and make a program of what it did."""
+def record(
+    function: Callable[..., Any],
+    taken: Arguments,
+    tier: str,
+    exact: bool,
+    held: Sequence[Value] = (),
+    by: Sequence[int] = (),
+) -> Recorded:
+    """Trace a function at these arguments, and make a program of what it did.
+
+    ``held`` are Values beside its arguments that it computes with: more inputs, after the arguments' numbers.  Of a
+    function that returns one number, the slopes by the inputs at the places ``by`` are results too.
+    """
     transform = transform_of(function)
     inner = function if transform is None else transform.function
     name = name_of(inner)
@@ -297,6 +314,7 @@ def record(function: Callable[..., Any], taken: Arguments, tier: str, exact: boo
         return inner(*args, **kwargs)
 
     inputs, result, watcher = traced(run, taken.numbers)
+    inputs = [*inputs, *held]
     numbers, structure = flatten(result, f"the result of {name}")
     outputs = [number for number in numbers if isinstance(number, Value)]
     order = topological(*outputs, *(guard.node for guard in watcher.guards))
@@ -321,6 +339,10 @@ def record(function: Callable[..., Any], taken: Arguments, tier: str, exact: boo
     if transform is None:
         tree = structure
         order_of_results = list(range(len(results)))
+        for number in numbers if by else ():
+            at = place_of(graph, number) if isinstance(number, Value) else -1
+            wanted = [place_of(graph, inputs[i]) for i in by]
+            results += slopes(graph, at, wanted) if at >= 0 else [builder.zero] * len(by)
     else:
         given = _given(taken, transform.argnums, name)
         if transform.kind != "jacobian" and not structure.is_number:
@@ -349,7 +371,7 @@ def record(function: Callable[..., Any], taken: Arguments, tier: str, exact: boo
         users, {},
     )  # fmt: skip
     compared = numbers if transform is None or transform.kind == "value_and_grad" else []
-    _verify(recorded, taken.numbers, compared, exact)
+    _verify(recorded, [*taken.numbers, *map(data_of, held)], compared, exact)
     return recorded
 
 
@@ -362,7 +384,7 @@ def _verify(recorded: Recorded, inputs: Sequence[float], numbers: Sequence[Any],
         expected = data_of(number) if isinstance(number, Value) else float(number)
         equal = outputs[k] == expected if exact else math.isclose(outputs[k], expected, rel_tol=1e-6, abs_tol=1e-9)
         assert equal or not math.isfinite(expected), f"replay gives {outputs[k]!r} for {number!r}"
-    assert not exact or _failed(recorded, outputs) < 0, "replay takes another branch than the recording"
+    assert not exact or first_failed(recorded, outputs) < 0, "replay takes another branch than the recording"
 
 
 class _Given(NamedTuple):

@@ -1,0 +1,189 @@
+"""A function that computes with Values that it holds, compiled for those as inputs: a model and its parameters.
+
+``fit`` has such functions: the loss of a sample is one of the sample's numbers and of the parameters.  Its samples are
+the points of one program, and the parameters are what all of them share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from ..structures import flatten
+from ..value import Value
+from .arguments import Arguments
+from .function import LIMIT, Recorded, first_failed, first_failed_of_each, record
+
+
+class UnlikeError(RuntimeError):
+    """A function does not do again what it did: it depends on more than its arguments and the Values that it holds."""
+
+
+@dataclass(eq=False)
+class Way:
+    """One way through the function's branches."""
+
+    recorded: Recorded
+    reached: list[bool]  # for each of the Values that derivatives are by, whether the result was computed from it
+    branches: dict[tuple[int, float], Way] = field(default_factory=dict)
+
+
+class Captured:
+    """``function(*point)`` for each of the points: the numbers of its result, or the one number and its slopes.
+
+    ``held`` are the Values that it computes with beside its arguments, which may change between runs; ``by`` are those
+    of them that derivatives are wanted by.  Each way through the function is compared with the eager engine where it
+    was recorded, to the bit.  Raises TypeError for points that are not alike, or not made of numbers.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], points: Sequence[Any], held: Iterable[Value], by: Iterable[Value] = ()
+    ) -> None:
+        self.function = function
+        self.points = points
+        self.held, self.by = [*held], [*by]
+        place = {value: i for i, value in enumerate(self.held)}
+        taken = [flatten(tuple(point), "a point") for point in points]
+        if any(structure != taken[0][1] for _, structure in taken):
+            raise TypeError("the points are not alike")
+        self.lists = [[float(x) for x in leaves] for leaves, _ in taken]
+        self.rows = np.array(self.lists, float).reshape(len(points), -1)
+        wide = self.rows.shape[1]
+        self.places = np.arange(wide, dtype=np.int32), np.arange(wide, wide + len(self.held), dtype=np.int32)
+        self.by_at = [wide + place[value] for value in self.by]
+        self.first: Way | None = None
+        self.count = 0
+        self.last: list[Way | None] = [None] * len(points)  # by point, the way that it took last
+
+    def sums(self, at: Sequence[int]) -> tuple[float, list[float | None]] | None:
+        """The sums over these points of the one number and of its slopes: None for a Value that took no part in any.
+
+        None where a number is not finite, an operation is undefined, or there are too many ways through the function.
+        Raises UnlikeError, and what the function raises where it is recorded.
+        """
+        size = 1 + len(self.by)
+        if len(at) == 1:
+            alone = self._alone(at[0])
+            if alone is None:
+                return None
+            reached, (value, *slopes) = alone[0].reached, alone[1][:size]
+        else:
+            total, taken = np.zeros(size), np.zeros(len(self.by), bool)
+            for way, _, _, sums in self._ways(at, summed=True):
+                if way is None or sums is None:
+                    return None
+                total += sums
+                taken |= way.reached
+            reached, (value, *slopes) = taken.tolist(), total.tolist()
+        if not isfinite(sum(slopes, value)):
+            return None
+        return value, [g if has else None for g, has in zip(slopes, reached, strict=True)]
+
+    def results(self, at: Sequence[int]) -> list[Any] | None:
+        """The function's result at each of these points, with floats for Values; None and errors as above."""
+        found: list[Any] = [None] * len(at)
+        for way, where, outputs, _ in self._ways(at, summed=False):
+            if way is None or outputs is None:
+                return None
+            for i, row in zip(where, outputs.tolist(), strict=True):
+                found[i] = way.recorded.built(row)
+        return found
+
+    def check(self, point: int) -> bool:
+        """Whether the program still gives at this point what the function does."""
+        alone = self._alone(point)
+        return alone is None or self._reached(alone[0].recorded, alone[1], point) == alone[0].reached
+
+    # ---- runs --------------------------------------------------------------------------------------------------------
+
+    def _alone(self, point: int) -> tuple[Way, list[float]] | None:
+        inputs = [*self.lists[point], *[value.data for value in self.held]]
+        way = self.last[point] or self._beginning(point)
+        while way is not None:
+            recorded = way.recorded
+            outputs = recorded.executor.run(inputs)
+            failed = first_failed(recorded, outputs)
+            if failed < 0:
+                self.last[point] = way
+                return None if recorded.executor.best.flagged else (way, outputs)
+            way = self._branched(way, (failed, outputs[recorded.size + failed]), point)
+        return None
+
+    def _ways(self, at: Sequence[int], summed: bool) -> Iterable[tuple[Way | None, list[int], Any, Any]]:
+        """Run all points: each way, the places in ``at`` of those that took it, and their results or the sums of these.
+
+        The results, or the sums, are None where something is not finite; the way, if there are too many.
+        """
+        shared = np.array([value.data for value in self.held], float)
+        todo: dict[int, tuple[Way | None, list[int]]] = {}
+
+        def put(way: Way | None, place: int) -> None:
+            todo.setdefault(id(way), (way, []))[1].append(place)
+
+        for place, point in enumerate(at):
+            put(self.last[point] or self._beginning(point), place)
+        while todo:
+            way, where = todo.pop(next(iter(todo)))
+            if way is None:
+                yield None, where, None, None
+                return
+            recorded = way.recorded
+            reduced = np.zeros(len(recorded.program.outputs), bool)
+            reduced[: recorded.size] = summed
+            points = np.array([at[place] for place in where])
+            outputs, sums, flagged = recorded.executor.lanes(self.rows[points], shared, *self.places, reduced)
+            failed = first_failed_of_each(recorded, outputs)
+            if (failed >= 0).any():  # the others run again: theirs are neither the sums nor, for sure, the flags
+                guards = outputs[:, -len(recorded.guards) :]
+                for place, k, row in zip(where, failed.tolist(), guards, strict=True):
+                    put(way if k < 0 else self._branched(way, (k, float(row[k])), at[place]), place)
+                continue
+            for point in points.tolist():
+                self.last[point] = way
+            yield way, where, None if flagged.any() or summed else outputs, None if flagged.any() else sums
+
+    # ---- recording ---------------------------------------------------------------------------------------------------
+
+    def _beginning(self, point: int) -> Way | None:
+        if self.first is None:
+            self.first = self._recorded(point)
+        return self.first
+
+    def _branched(self, way: Way, branch: tuple[int, float], point: int) -> Way | None:
+        found = way.branches.get(branch)
+        if found is None and self.count < LIMIT:
+            found = way.branches[branch] = self._recorded(point)
+        return found
+
+    def _recorded(self, point: int) -> Way:
+        self.count += 1
+        taken = Arguments(self.function, self.points[point], {})
+        recorded = record(self.function, taken, "auto", True, self.held, self.by_at)
+        if self.by and not recorded.result.is_number:
+            raise TypeError("derivatives are of one number")
+        outputs = recorded.executor.run([*taken.numbers, *(value.data for value in self.held)])
+        reached = None if recorded.executor.best.flagged else self._reached(recorded, outputs, point)
+        if reached is None:
+            raise UnlikeError("a second run of it gives other numbers")
+        return Way(recorded, reached)
+
+    def _reached(self, recorded: Recorded, outputs: Sequence[float], point: int) -> list[bool] | None:
+        """By which of the Values the result has a slope, if the eager engine gives these numbers now; None if not."""
+        numbers, structure = flatten(self.function(*self.points[point]), "the result")
+        expected = [number.data if isinstance(number, Value) else float(number) for number in numbers]
+        reached = []
+        if self.by:
+            before = [(value, value.grad if value.has_grad else None) for value in self.held]
+            for value in self.held:
+                value.grad = None
+            numbers[0].backward()
+            reached = [value.has_grad for value in self.by]
+            expected += [value.grad for value in self.by]
+            for value, grad in before:
+                value.grad = grad
+        alike = structure == recorded.result and [*outputs[: recorded.size]] == expected
+        return reached if alike else None

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from autograd import Value
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
 Rate = float | Callable[[int], float]
-Floats = NDArray[np.float64]
 
 
 class Optimizer:
@@ -61,7 +63,7 @@ class Optimizer:
         self.weight_decay = weight_decay
         self.clip_norm, self.clip_value = clip_norm, clip_value
         self.steps = 0
-        self._state = np.zeros((self.state, len(self.parameters)))
+        self._state: Floats | None = None  # until the first step
 
     @property
     def current_rate(self) -> float:
@@ -73,6 +75,8 @@ class Optimizer:
 
         Raises FloatingPointError, and changes nothing, if a gradient or anything computed from it is not finite.
         """
+        import numpy as np  # which takes longer to load than all of nn
+
         rate = self.current_rate
         if not 0 <= rate < math.inf:
             raise ValueError(f"the rate of step {self.steps} must be a finite number of at least 0, not {rate!r}")
@@ -88,6 +92,8 @@ class Optimizer:
             slopes = clip_by_norm(slopes, self.clip_norm)
         every = len(live) == len(self.parameters)
         at = ... if every else np.array([parameter.has_grad for parameter in self.parameters])
+        if self._state is None:
+            self._state = np.zeros((self.state, len(self.parameters)))
         state = self._state[:, at]
         with np.errstate(all="ignore"):
             xs, state = self._moved(np.array([parameter.data for parameter in live]), np.array(slopes), state, rate)
@@ -197,6 +203,8 @@ class Adam(Optimizer):
 
     def _adapted(self, xs: Floats, slopes: Floats, state: Floats, rate: float) -> tuple[Floats, Floats]:
         """Adam's rule."""
+        import numpy as np
+
         m, v, t = state
         t = t + 1
         (b1, m_rest), (b2, v_rest) = [(b, _rests(b, t)) for b in self.betas]
@@ -238,7 +246,9 @@ def clip_by_norm(slopes: Iterable[float], limit: float) -> list[float]:
 
 
 def _rests(beta: float, steps: Floats) -> Floats:
-    """1 − βᵗ for each of these numbers of steps t, of which there are few that differ."""
+    """1 − βᵗ for each of these numbers of steps t, most often the same."""
+    import numpy as np
+
     if (steps == steps[:1]).all():
         steps = steps[:1]
     return np.array([1 - beta**t for t in steps.tolist()])

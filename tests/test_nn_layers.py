@@ -237,7 +237,7 @@ def test_a_softmax_output_sums_to_one_and_is_saved(tmp_path):
     assert [p.data for p in again([0.3, -2.0])] == [p.data for p in model([0.3, -2.0])]
     loss = nn.negative_log_likelihood(model([0.3, -2.0]), 1)
     assert loss.data == pytest.approx(nn.softmax_cross_entropy(logits, 1).data, rel=1e-14)
-    with pytest.raises(ValueError, match="takes a class number below 3, not 3"):
+    with pytest.raises(ValueError, match="has 3 classes, and no class 3"):
         nn.negative_log_likelihood(model([0.3, -2.0]), 3)
 
 

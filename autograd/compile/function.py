@@ -71,6 +71,7 @@ class Compiled:
         self._recorded: dict[Any, Recorded] = {}
         self._counts: dict[Any, int] = {}
         self._last: Recorded | None = None
+        self._direct: Recorded | None = None  # whose program may be run without looking any further at floats
         self._recording = RLock()
         update_wrapper(self, function)
 
@@ -98,6 +99,15 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result, from its program if the arguments are numbers; of Values, the function itself."""
+        direct = self._direct
+        if direct is not None and not kwargs:
+            try:
+                found = direct.executor.best.direct(args)
+            except FAILED:
+                found = None
+            if found is not None:
+                self._last = direct
+                return direct.built(found)
         numbers: Sequence[float]
         if not kwargs and {*map(type, args)} == FLOATS:
             key: Any = len(args)
@@ -139,6 +149,8 @@ class Compiled:
                     recorded = found
                     continue
             self._last = recorded
+            if executor.left < 0 and not recorded.guards and not recorded.users and type(key) is int:
+                self._direct = recorded
             return recorded.built(outputs)
 
     def _first(self, key: Any, args: Any, kwargs: Any) -> Recorded:
@@ -260,8 +272,7 @@ def _is_outdated(recorded: Recorded) -> bool:
 def _builder(spec: Any, places: Sequence[int], result: Structure) -> Callable[[list[float]], Any]:
     """How to make a result of a program's outputs, for few numbers without looking at its structure again."""
     if spec is None:
-        (place,) = places
-        return lambda outputs: outputs[place]
+        return itemgetter(*places)
     kind, keys, children = spec
     if kind is tuple and keys is None and len(children) > 1 and not any(children):
         return itemgetter(*places)

@@ -134,6 +134,9 @@ cdef inline int make_room(Native native) except -1:
     native.room = machine_owner(machine_room(numbers, lanes if native.block else 0))
     return 0
 
+@cython.locals(total=double)
+cdef bint _are_floats(tuple numbers, Py_ssize_t count) except -1
+
 @cython.final
 cdef class Machine:
     cdef readonly object program

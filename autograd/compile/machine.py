@@ -72,6 +72,13 @@ class Machine:
         """
         return run_tape(self, inputs)
 
+    def direct(self, numbers: tuple[Any, ...]) -> list[float] | None:
+        """The outputs; None if these are not the inputs, as floats that are not nan, or if the run is flagged."""
+        if not _are_floats(numbers, self.program.inputs):
+            return None
+        outputs: list[float] = run_tape(self, numbers)
+        return None if self.raised and self.flagged else outputs
+
     def lanes(
         self,
         points: Floats,
@@ -164,6 +171,13 @@ class Native:
         outputs: list[float] = run_native(self, inputs)
         return outputs
 
+    def direct(self, numbers: tuple[Any, ...]) -> list[float] | None:
+        """As ``Machine.direct``."""
+        if not _are_floats(numbers, self.inputs):
+            return None
+        outputs: list[float] = run_native(self, numbers)
+        return None if self.raised and self.flagged else outputs
+
     def lanes(
         self,
         points: Floats,
@@ -185,6 +199,15 @@ class Native:
         together = len(sums) and self.exact
         _in_parts(part, len(points), self.cost, sums, 1 if together else threads, False)
         return per_point, sums, flagged
+
+
+def _are_floats(numbers: tuple[Any, ...], count: int) -> bool:
+    total = 0.0
+    for x in numbers:
+        if type(x) is not float:
+            return False
+        total += x
+    return total == total and len(numbers) == count
 
 
 def _mask(inputs: int, varying: Integers, shared_at: Integers) -> Flags:

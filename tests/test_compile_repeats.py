@@ -217,18 +217,26 @@ def test_random_nests_over_lanes(seed: int, small: None) -> None:
     points[:, shared] = points[0, shared]
     if len(program) > 4000 or not all(finite(program, point) for point in points.tolist()):
         return
+    points = np.tile(points, (4, 1))
     wanted = np.array([evaluate(program, point) for point in points.tolist()]).T
-    sums = [0.0] * int(reduced.sum())
-    for lane in range(BLOCK):
-        sums = [total + x for total, x in zip(sums, wanted[reduced, lane].tolist(), strict=True)]
-    for width in (2, 4, 8):
-        found = np.full((int((~reduced).sum()), BLOCK), math.nan)
-        totals = np.zeros(len(sums))
-        every = [i in shared for i in range(program.inputs)]
-        text = looped(program, nest.loops, width, True, True, every, reduced.tolist())
-        call("g", text, points[0, shared].copy(), points[:, varying].T.copy(), found, totals)
-        assert bits(found.ravel()) == bits(wanted[~reduced].ravel())
-        assert bits(totals) == bits(sums)
+    every = [i in shared for i in range(program.inputs)]
+    for width in (1, 2, 4, 8):
+        for ordered in (True, False):
+            text = looped(program, nest.loops, width, True, True, every, reduced.tolist(), ordered=ordered)
+            assert text.block == (BLOCK if width == 1 else 4 * BLOCK)
+            found = np.full((int((~reduced).sum()), text.block), math.nan)
+            totals = np.full(int(reduced.sum()), 0.25)
+            call("g", text, points[0, shared].copy(), points[: text.block, varying].T.copy(), found, totals)
+            assert bits(found.ravel()) == bits(wanted[~reduced, : text.block].ravel())
+            terms = [[0.25, *row] for row in wanted[reduced, : text.block].tolist()]
+            if ordered or width == 1:
+                assert bits(totals) == bits([sum(row[1:], row[0]) for row in terms])
+            else:
+                scales = [sum(map(abs, row)) for row in terms]
+                assert all(
+                    abs(total - math.fsum(row)) <= 1e-15 * len(row) * scale
+                    for total, row, scale in zip(totals.tolist(), terms, scales, strict=True)
+                )
 
 
 @pytest.mark.parametrize("width", [1, 2, 4, 8])

@@ -29,7 +29,7 @@ class Way:
 
     recorded: Recorded
     reached: list[bool]  # for each of the Values that derivatives are by, whether the result was computed from it
-    branches: dict[tuple[int, float], Way] = field(default_factory=dict)
+    branches: dict[tuple[int, float], int] = field(default_factory=dict)  # the number of the way that it is then
 
 
 class Captured:
@@ -55,9 +55,8 @@ class Captured:
         wide = self.rows.shape[1]
         self.places = np.arange(wide, dtype=np.int32), np.arange(wide, wide + len(self.held), dtype=np.int32)
         self.by_at = [wide + place[value] for value in self.by]
-        self.first: Way | None = None
-        self.count = 0
-        self.last: list[Way | None] = [None] * len(points)  # by point, the way that it took last
+        self.ways: list[Way] = []
+        self.last = np.zeros(len(points), np.intp)  # by point, the number of the way that it took last
 
     def sums(self, at: Sequence[int]) -> tuple[float, list[float | None]] | None:
         """The sums over these points of the one number and of its slopes: None for a Value that took no part in any.
@@ -102,15 +101,16 @@ class Captured:
 
     def _alone(self, point: int) -> tuple[Way, list[float]] | None:
         inputs = [*self.lists[point], *[value.data for value in self.held]]
-        way = self.last[point] or self._beginning(point)
-        while way is not None:
+        number: int | None = self._beginning(point)
+        while number is not None:
+            way = self.ways[number]
             recorded = way.recorded
             outputs = recorded.executor.run(inputs)
             failed = first_failed(recorded, outputs)
             if failed < 0:
-                self.last[point] = way
+                self.last[point] = number
                 return None if recorded.executor.best.flagged else (way, outputs)
-            way = self._branched(way, (failed, outputs[recorded.size + failed]), point)
+            number = self._branched(way, (failed, outputs[recorded.size + failed]), point)
         return None
 
     def _ways(self, at: Sequence[int], summed: bool) -> Iterable[tuple[Way | None, list[int], Any, Any]]:
@@ -119,48 +119,49 @@ class Captured:
         The results, or the sums, are None where something is not finite; the way, if there are too many.
         """
         shared = np.array([value.data for value in self.held], float)
-        todo: dict[int, tuple[Way | None, list[int]]] = {}
-
-        def put(way: Way | None, place: int) -> None:
-            todo.setdefault(id(way), (way, []))[1].append(place)
-
-        for place, point in enumerate(at):
-            put(self.last[point] or self._beginning(point), place)
-        while todo:
-            way, where = todo.pop(next(iter(todo)))
-            if way is None:
-                yield None, where, None, None
-                return
+        points = np.array(at)
+        self._beginning(at[0])
+        numbers = self.last[points]
+        left = np.ones(len(points), bool)
+        while left.any():
+            number = int(numbers[np.argmax(left)])
+            where = np.flatnonzero(left & (numbers == number))
+            way = self.ways[number]
             recorded = way.recorded
             reduced = np.zeros(len(recorded.program.outputs), bool)
             reduced[: recorded.size] = summed
-            points = np.array([at[place] for place in where])
-            outputs, sums, flagged = recorded.executor.lanes(self.rows[points], shared, *self.places, reduced)
+            outputs, sums, flagged = recorded.executor.lanes(self.rows[points[where]], shared, *self.places, reduced)
             failed = first_failed_of_each(recorded, outputs)
             if (failed >= 0).any():  # the others run again: theirs are neither the sums nor, for sure, the flags
-                guards = outputs[:, -len(recorded.guards) :]
-                for place, k, row in zip(where, failed.tolist(), guards, strict=True):
-                    put(way if k < 0 else self._branched(way, (k, float(row[k])), at[place]), place)
+                guards = outputs[:, outputs.shape[1] - len(recorded.guards) :]
+                for k in sorted({*failed.tolist()} - {-1}):
+                    for answer in np.unique(guards[failed == k, k]).tolist():
+                        there = where[(failed == k) & (guards[:, k] == answer)]
+                        found = self._branched(way, (k, answer), at[there[0]])
+                        if found is None:
+                            yield None, where.tolist(), None, None
+                            return
+                        numbers[there] = found
                 continue
-            for point in points.tolist():
-                self.last[point] = way
-            yield way, where, None if flagged.any() or summed else outputs, None if flagged.any() else sums
+            self.last[points[where]] = number
+            left[where] = False
+            good = not flagged.any()
+            yield way, where.tolist(), outputs if good and not summed else None, sums if good else None
 
     # ---- recording ---------------------------------------------------------------------------------------------------
 
-    def _beginning(self, point: int) -> Way | None:
-        if self.first is None:
-            self.first = self._recorded(point)
-        return self.first
+    def _beginning(self, point: int) -> int:
+        if not self.ways:
+            self._recorded(point)
+        return int(self.last[point])
 
-    def _branched(self, way: Way, branch: tuple[int, float], point: int) -> Way | None:
+    def _branched(self, way: Way, branch: tuple[int, float], point: int) -> int | None:
         found = way.branches.get(branch)
-        if found is None and self.count < LIMIT:
+        if found is None and len(self.ways) < LIMIT:
             found = way.branches[branch] = self._recorded(point)
         return found
 
-    def _recorded(self, point: int) -> Way:
-        self.count += 1
+    def _recorded(self, point: int) -> int:
         taken = Arguments(self.function, self.points[point], {})
         recorded = record(self.function, taken, "auto", True, self.held, self.by_at)
         if self.by and not recorded.result.is_number:
@@ -169,7 +170,8 @@ class Captured:
         reached = None if recorded.executor.best.flagged else self._reached(recorded, outputs, point)
         if reached is None:
             raise UnlikeError("a second run of it gives other numbers")
-        return Way(recorded, reached)
+        self.ways.append(Way(recorded, reached))
+        return len(self.ways) - 1
 
     def _reached(self, recorded: Recorded, outputs: Sequence[float], point: int) -> list[bool] | None:
         """By which of the Values the result has a slope, if the eager engine gives these numbers now; None if not."""

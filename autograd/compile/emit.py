@@ -178,7 +178,7 @@ class Emitter:
             self.lines.append(f"{result} = select {condition} {test}, {kind} {c}, {kind} {d}")
         elif name in LIBRARY or name in HELPERS:
             self.need[name] = None
-            prefix = "lanes" if self.width > 1 else "libm" if name in LIBRARY else "helper"
+            prefix = self._lanes(name) if self.width > 1 else "libm" if name in LIBRARY else "helper"
             self._call(result, f"{prefix}.{name}", operands)
         else:
             raise ValueError(f"{name} is not an operation on its operands alone")
@@ -253,12 +253,16 @@ class Emitter:
         """A function of the C library."""
         declarations[ADDRESSES] = declarations[_library_call(name)] = None
 
+    def _lanes(self, name: str) -> str:
+        """What a function of vectors is called by, before its own name: there may be such of several widths."""
+        return "lanes" if name in self.functions else f"lanes{self.width}"
+
     def _one_by_one(self, name: str) -> str:
         """A function of vectors that calls the one of doubles for each lane."""
         kind, count = self.type, ARITY[name]
         function = f"{'libm' if name in LIBRARY else 'helper'}.{name}"
         parameters = ", ".join(f"{kind} %x{k}" for k in range(count))
-        lines = [f"define internal {kind} @lanes.{name}({parameters}) noinline {self.attributes} {{"]
+        lines = [f"define internal {kind} @{self._lanes(name)}.{name}({parameters}) noinline {self.attributes} {{"]
         for i in range(self.width):
             lines += [f"%x{k}.{i} = extractelement {kind} %x{k}, i32 {i}" for k in range(count)]
             lines.append(f"%y{i} = call double @{function}({', '.join(f'double %x{k}.{i}' for k in range(count))})")

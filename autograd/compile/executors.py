@@ -23,12 +23,13 @@ LARGEST = 3_000_000  # instructions in a program beyond which nothing is compile
 class Executor:
     """Runs a program; ``tier`` "auto" decides by itself when to have it compiled, "llvm" at once, "interpreter" never.
 
-    Raises ImportError for "llvm" where llvmlite is not installed, ValueError where LLVM cannot compile the program.
+    Sums over points are made in their order if ``ordered``.  Raises ImportError for "llvm" where llvmlite is not
+    installed, ValueError where LLVM cannot compile the program.
     """
 
-    def __init__(self, program: Program, tier: str, exact: bool) -> None:
+    def __init__(self, program: Program, tier: str, exact: bool, ordered: bool) -> None:
         self.program = program
-        self.exact = exact
+        self.exact, self.ordered = exact, ordered
         self.machine = Machine(program)
         self.best = self.machine  # what runs one point
         self.tier = tier
@@ -58,7 +59,7 @@ class Executor:
         from . import llvm
 
         try:
-            return llvm.compiled(self.program, exact=self.exact, **lanes)
+            return llvm.compiled(self.program, exact=self.exact, ordered=self.ordered, **lanes)
         except ValueError:
             if self.tier == "llvm":
                 raise

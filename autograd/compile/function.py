@@ -314,7 +314,8 @@ def record(
     """Trace a function at these arguments, and make a program of what it did.
 
     ``held`` are Values beside its arguments that it computes with: more inputs, after the arguments' numbers.  Of a
-    function that returns one number, the slopes by the inputs at the places ``by`` are results too.
+    function that returns one number, the slopes by the inputs at the places ``by`` are results too.  Such a program
+    may add up over its points in any order.
     """
     transform = transform_of(function)
     inner = function if transform is None else transform.function
@@ -377,7 +378,7 @@ def record(
     program = finished(builder, [*results, *found], watcher.places)
     users = [row for row in graph.rows() if row is not None and row.name in TABLE and row.name not in BUILTIN]
     recorded = Recorded(
-        program, Executor(program, tier, exact), [*found.values()], tree, order_of_results,
+        program, Executor(program, tier, exact, exact and not by), [*found.values()], tree, order_of_results,
         _builder(tree.spec, order_of_results, tree),
         users, {},
     )  # fmt: skip

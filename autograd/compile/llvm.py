@@ -51,18 +51,20 @@ def compiled(
     shared: Sequence[bool] = (),
     reduced: Sequence[bool] = (),
     cached: bool = True,
+    ordered: bool | None = None,
 ) -> Any:
     """A ``machine.Native`` that runs a program; its arguments and errors are those of ``machine_code``.
 
     Raises RuntimeError where the compiled engine, which calls it, was not built.
     """
-    code = machine_code(program, lanes, exact, shared, reduced, cached)
+    ordered = exact if ordered is None else ordered
+    code = machine_code(program, lanes, exact, shared, reduced, cached, ordered)
     every = np.array(code.shared or (False,) * program.inputs, np.bool_)
     return load("compile/machine").Native(
         inputs=program.inputs, outputs=len(program.outputs), point=code.point, work=code.work, block=code.block,
         block_work=code.block_work, width=code.width, varying=np.flatnonzero(~every) if lanes else (),
         shared_at=np.flatnonzero(every) if lanes else (),
-        reduced=code.reduced or (False,) * len(program.outputs), owner=code, cost=len(program), exact=exact,
+        reduced=code.reduced or (False,) * len(program.outputs), owner=code, cost=len(program), exact=ordered,
     )  # fmt: skip
 
 
@@ -73,13 +75,14 @@ def machine_code(
     shared: Sequence[bool] = (),
     reduced: Sequence[bool] = (),
     cached: bool = True,
+    ordered: bool | None = None,
 ) -> Code:
     """The machine code of a program, for one point or also for blocks of them; from the cache if it is there.
 
     ``shared`` says for each input whether all points have the same, ``reduced`` for each output whether it is summed
-    over the points; without them nothing is.  Unless ``exact``, multiply-adds may be fused and lanes take vector
-    functions within 2 ulp.  Raises ValueError if the program cannot be compiled: it calls functions of Python, or the
-    processor or llvmlite is too old.
+    over the points, which is done in their order if ``ordered`` (None: if ``exact``); without them nothing is.  Unless
+    ``exact``, multiply-adds may be fused and lanes take vector functions within 2 ulp.  Raises ValueError if the
+    program cannot be compiled: it calls functions of Python, or the processor or llvmlite is too old.
     """
     obstacle = jit.obstacle()
     if obstacle:
@@ -89,15 +92,26 @@ def machine_code(
         raise ValueError(f"shared has {len(shared)} entries for {program.inputs} inputs")
     if lanes and len(reduced) not in (0, len(program.outputs)):
         raise ValueError(f"reduced has {len(reduced)} entries for {len(program.outputs)} outputs")
-    options = (jit.host(), lanes, exact, masks, program.inputs, program.rows, len(program.lists), program.loops)
+    ordered = exact if ordered is None else ordered
+    options = (
+        jit.host(),
+        lanes,
+        exact,
+        ordered,
+        masks,
+        program.inputs,
+        program.rows,
+        len(program.lists),
+        program.loops,
+    )
     numbers = [x.tobytes() for x in (program.code, program.outputs, *program.lists)]
 
     def make() -> bytes:
-        text = _text(program, lanes, exact, *masks)
-        return _SIZES.pack(text.work, text.block_work) + jit.compile_object(text.text, text.optimize)
+        text = _text(program, lanes, exact, ordered, *masks)
+        return _SIZES.pack(text.work, text.block_work, text.block) + jit.compile_object(text.text, text.optimize)
 
     found = _kept(make, repr(options), program.constants.tobytes(), *numbers) if cached else make()
-    work, block_work = _SIZES.unpack_from(found)
+    work, block_work, width = _SIZES.unpack_from(found)
     loaded = jit.Loaded(found[_SIZES.size :])
     owners = [loaded]
     if not exact and loaded.engine.get_global_value_address("vectors"):
@@ -107,10 +121,10 @@ def machine_code(
         loaded.fill("vectors", struct.pack(f"{len(pointers)}P", *pointers))
         owners += functions.values()
     block = loaded.address("g") if lanes else 0
-    return Code(loaded.address("f"), work, block, block_work, *masks, owners)
+    return Code(loaded.address("f"), work, block, block_work, *masks, owners, width)
 
 
-_SIZES = struct.Struct("<qq")
+_SIZES = struct.Struct("<qqq")
 
 
 @once
@@ -141,14 +155,16 @@ ret {kind} %y
 }}"""
 
 
-def _text(program: Program, lanes: bool, exact: bool, shared: Sequence[bool], reduced: Sequence[bool]) -> Text:
+def _text(
+    program: Program, lanes: bool, exact: bool, ordered: bool, shared: Sequence[bool], reduced: Sequence[bool]
+) -> Text:
     # loops run through what straight code skips, which is right all the same, but may flag a run for nothing
     skips = bool(np.isin(program.code[:, 0], [CODES[name] for name in ("skip_lt", "skip_le", "skip_eq")]).any())
     loops = () if skips and len(program) <= UNROLLED else program.loops or find(program)
     width = jit.width() if lanes or loops else 1
     functions = {} if exact or width == 1 else {name: _caller(name, width) for name in vector_math.NAMES}
     if loops:
-        return looped(program, loops, width, exact, lanes, shared, reduced, functions)
+        return looped(program, loops, width, exact, lanes, shared, reduced, functions, ordered)
     return straight(program, width, exact, shared, reduced, functions, SIZE, jit.registers(width))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from .blocks import BLOCK
 from .emit import Emitter
-from .program import Loop, Program
+from .program import NAMES, Loop, Program
 from .rolled import (
     CONSTANTS,
     OUTPUTS,
@@ -32,6 +32,8 @@ from .rolled import (
 )
 from .straight import Text
 
+MANY = 32  # points to a call, where several registers are filled at once
+
 
 def looped(
     program: Program,
@@ -42,25 +44,34 @@ def looped(
     shared: Sequence[bool] = (),
     reduced: Sequence[bool] = (),
     functions: Mapping[str, str] | None = None,
+    ordered: bool = True,
 ) -> Text:
     """The text of ``program`` rolled up along ``loops``; it does ``width`` turns at once where it can, or points.
+
+    Unless ``ordered``, sums over the points are those of each lane, added up at the end of a block.
 
     The other arguments are those of ``straight``, but that ``lanes`` asks for ``g``; ``loops`` are such as ``find``
     gives.  Raises ValueError if they are none of the program's, or it calls rows of Python.
     """
     scalar, vector = _Emitter(1, exact), _Emitter(width, exact, functions) if width > 1 else None
     plan = rolled(program, loops, wide=2 * width if width > 1 else 0)
-    body = _function("f", plan, scalar, vector, lanes=False)
-    block_work = 0
+    body = _function("f", plan, scalar, vector)
+    block_work, block, several, apart = 0, BLOCK, None, None
     if lanes:
+        many, block = _lanes(program, width, functions or {})
+        several = _Emitter(many, exact, functions) if many > 1 else scalar
         every = np.array(shared or [False] * program.inputs, np.bool_)
         chosen = np.array(reduced or [False] * len(program.outputs), np.bool_)
         other = rolled(program, loops, varying=np.flatnonzero(~every).astype(np.int32), reduced=chosen)
-        body += _function("g", other, vector or scalar, None, lanes=True)
-        block_work = BLOCK * other.work
+        sums = 0 if ordered or many == 1 else int(chosen.sum())
+        apart = Emitter(width) if sums else None
+        if apart is not None:
+            apart.need["ordered_sum"] = None
+        body += _function("g", other, several, None, block, sums, apart)
+        block_work = block * other.work + width * sums
     numbers = _array("constants", "double", [_Emitter().constant(x) for x in program.constants.tolist()])
-    preambles = [emitter.preamble() for emitter in (scalar, vector) if emitter is not None]
-    return Text("\n".join([*_merged(preambles), numbers, *body]), plan.work, block_work, optimize=True)
+    preambles = [emitter.preamble() for emitter in (scalar, vector, several, apart) if emitter is not None]
+    return Text("\n".join([*_merged(preambles), numbers, *body]), plan.work, block_work, True, block)
 
 
 class _Emitter(Emitter):
@@ -71,22 +82,73 @@ class _Emitter(Emitter):
         return f"%r{self.width}.{self._count}"
 
 
-def _function(name: str, plan: Rolled, first: _Emitter, second: _Emitter | None, lanes: bool) -> list[str]:
-    """A function that calls one for each block of the plan, in order; with lanes, until all points are done."""
-    parameters = ("inputs", "varying", "outputs", "sums", "work") if lanes else ("inputs", "outputs", "work")
+def _lanes(program: Program, width: int, functions: Mapping[str, str]) -> tuple[int, int]:
+    """How many points to compute at once, and how many to a call.
+
+    Several registers full, as a sum that goes on from term to term waits for each addition: meanwhile others are made,
+    and what is the same for all points is loaded once.  Our vector functions are made for one.
+    """
+    calls = any(NAMES[op] in functions for op in np.unique(program.code[:, 0]).tolist())
+    return (width, BLOCK) if width == 1 or calls else (4 * width, MANY)
+
+
+def _function(
+    name: str,
+    plan: Rolled,
+    first: _Emitter,
+    second: _Emitter | None,
+    points: int = 0,
+    sums: int = 0,
+    apart: Emitter | None = None,
+) -> list[str]:
+    """A function that calls one for each block of the plan, in order; for ``points``, until all are done.
+
+    ``sums`` is the number of those that lie behind all else in the workspace, each as one register of lanes, the type
+    of ``apart``.
+    """
+    parameters = ("inputs", "varying", "outputs", "sums", "work") if points else ("inputs", "outputs", "work")
     signature = ", ".join(f"ptr noalias %{p}" for p in parameters)
     attributes = (second or first).attributes
     body = [_array(f"{name}.tables", "i32", [str(x) for x in plan.tables.tolist()])]
     for n, block in enumerate(plan.blocks):
-        lines = _Function(first, second, lanes, f"@{name}.tables").write(block)
+        lines = _Function(first, second, points, f"@{name}.tables", apart).write(block)
         body += [f"define internal void @{name}.{n}({signature}) {attributes} {{", "entry:", *lines, "ret void", "}"]
     body += [f"define i64 @{name}({signature}) {attributes} {{"]
-    for lane in range(0, BLOCK if lanes else 1, first.width):
+    if apart is not None:
+        body += [
+            f"%apart = getelementptr double, ptr %work, i64 {points * plan.work}",
+            f"call void @llvm.memset.p0.i64(ptr align 8 %apart, i8 0, i64 {8 * apart.width * sums}, i1 false)",
+        ]
+    for lane in range(0, points or 1, first.width):
         moved = {p: f"%{p}.{lane}" for p in ("varying", "outputs", "work")} if lane else {}
         body += [f"{to} = getelementptr double, ptr %{p}, i64 {lane}" for p, to in moved.items()]
+        moved |= {"sums": "%apart"} if sums else {}
         arguments = ", ".join(f"ptr {moved.get(p, f'%{p}')}" for p in parameters)
         body += [f"call void @{name}.{n}({arguments})" for n in range(len(plan.blocks))]
+    if apart is not None:
+        body += _together(apart, sums)
     return [*body, "ret i64 0", "}"]
+
+
+def _together(emitter: Emitter, sums: int) -> list[str]:
+    """A loop that adds the lanes' sums to those of all points."""
+    kind = emitter.type
+    add = f"@llvm.vector.reduce.fadd.v{emitter.width}f64"
+    return [
+        "br label %sum",
+        "sum:",
+        "%k = phi i64 [0, %0], [%next, %sum]",
+        f"%from = getelementptr {kind}, ptr %apart, i64 %k",
+        f"%lanes = load {kind}, ptr %from, align 8",
+        "%to = getelementptr double, ptr %sums, i64 %k",
+        "%before = load double, ptr %to, align 8",
+        f"%after = call reassoc double {add}(double %before, {kind} %lanes)",
+        "store double %after, ptr %to, align 8",
+        "%next = add i64 %k, 1",
+        f"%more = icmp ult i64 %next, {sums}",
+        "br i1 %more, label %sum, label %done",
+        "done:",
+    ]
 
 
 def _array(name: str, kind: str, items: Sequence[str]) -> str:
@@ -99,6 +161,7 @@ def _merged(preambles: Sequence[str]) -> list[str]:
         "declare i64 @llvm.fptosi.sat.i64.f64(double)": None,
         "declare double @llvm.sqrt.f64(double)": None,
         "declare i64 @llvm.umin.i64(i64, i64)": None,
+        "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)": None,
     }
     for preamble in preambles:
         piece: list[str] = []
@@ -131,8 +194,10 @@ class _Scope:
 class _Function:
     """Writes a block into the lines of the emitters."""
 
-    def __init__(self, first: _Emitter, second: _Emitter | None, lanes: bool, tables: str) -> None:
-        self.first, self.second, self.lanes, self.tables = first, second, lanes, tables
+    def __init__(
+        self, first: _Emitter, second: _Emitter | None, points: int, tables: str, apart: Emitter | None = None
+    ) -> None:
+        self.first, self.second, self.points, self.tables, self.apart = first, second, points, tables, apart
         self.lines: list[str] = []
         first.lines = self.lines
         if second is not None:
@@ -264,7 +329,7 @@ class _Function:
                 self.store(register if own else self.as_own(register, outer), here, outer)
 
     def as_own(self, register: str, scope: _Scope) -> str:
-        return register if scope.wide < 0 and not self.lanes else scope.emitter.splat(register)
+        return register if scope.wide < 0 and not self.points else scope.emitter.splat(register)
 
     # --- steps
 
@@ -321,7 +386,7 @@ class _Function:
             spot = self.line(f"getelementptr i32, ptr {self.tables}, i64 {begin}")
             there = self.line(f"load i32, ptr {self.line(f'getelementptr i32, ptr {spot}, i64 {inside}')}, align 4")
             at = self.line(f"getelementptr {self.slot(step.space)}, ptr {scope.pointers[step.space, ()]}, i32 {there}")
-            if self.lanes and self.slot(step.space) != "double":
+            if self.points and self.slot(step.space) != "double":
                 at = self.line(f"getelementptr double, ptr {at}, i64 {lane}")
             value = self.line(f"load double, ptr {at}, align 8")
             test = self.line(f"select i1 {good}, double 0.0, double -1.0")
@@ -356,7 +421,7 @@ class _Function:
             return scope.carried[operand]
         if emitter.width == 1:
             return self.double(operand, scope)
-        if self.lanes:
+        if self.points:
             if self.slot(operand.space) == "double":
                 return emitter.splat(self.double(operand, scope))
             return self.line(f"load {emitter.type}, ptr {self.address(operand, scope)}, align 8")
@@ -395,7 +460,9 @@ class _Function:
         """The type of what lies at one place of a space."""
         if space == TABLES:
             return "i32"
-        return f"[{BLOCK} x double]" if self.lanes and space in (VARYING, WORK, OUTPUTS) else "double"
+        if space == SUMS and self.apart:
+            return self.apart.type
+        return f"[{self.points} x double]" if self.points and space in (VARYING, WORK, OUTPUTS) else "double"
 
     def address(self, memory: Memory, scope: _Scope, shift: int = 0, lane: int = 0) -> str:
         pointer = scope.pointers[memory.space, memory.strides]
@@ -412,9 +479,25 @@ class _Function:
         spot = self.line(f"getelementptr i32, ptr {pointer}, i64 {memory.table + shift}")
         return self.line(f"sext i32 {self.line(f'load i32, ptr {spot}, align 4')} to i64")
 
+    def folded(self, value: str, width: int, to: int) -> str:
+        """The upper half of the lanes added to the lower one, until there are so few."""
+        while width > to:
+            kind, width = f"<{width} x double>", width // 2
+            halves = []
+            for start in (0, width):
+                places = ", ".join(f"i32 {lane}" for lane in range(start, start + width))
+                halves.append(self.line(f"shufflevector {kind} {value}, {kind} poison, <{width} x i32> <{places}>"))
+            value = self.line(f"fadd <{width} x double> {halves[0]}, {halves[1]}")
+        return value
+
     def store(self, value: str, memory: Memory, scope: _Scope) -> None:
         address = self.address(memory, scope)
-        if memory.space == SUMS:
+        if memory.space == SUMS and self.apart is not None:
+            value = self.folded(value, scope.emitter.width, self.apart.width)
+            kind = self.apart.type
+            before = self.line(f"load {kind}, ptr {address}, align 8")
+            self.lines.append(f"store {kind} {self.line(f'fadd {kind} {before}, {value}')}, ptr {address}, align 8")
+        elif memory.space == SUMS:
             value = scope.emitter.ordered_sum(self.line(f"load double, ptr {address}, align 8"), value)
             self.lines.append(f"store double {value}, ptr {address}, align 8")
         else:

@@ -192,20 +192,25 @@ class _Roller:
             blocks += [self.block(piece, (), ()) for piece in (*pieces, loop) if piece.count]
             at = loop.start + loop.period * loop.count
         outputs = self.program.outputs
-        self.use(outputs)
+        chosen = np.zeros(len(outputs), np.bool_) if reduced is None else reduced
+        terms = self.terms(outputs, chosen)
+        self.use(outputs[~np.isin(outputs - self.program.inputs, np.flatnonzero(terms >= 0))])
         for r in self.ranges:
             self.classify(r)
         for r in self.ranges:
             self.keep(r)
+        for r in self.ranges:
+            self.add_up(r, terms)
         for block in blocks:
             self.widen(block)
         for r in self.ranges:
             self.lay_out(r)
         for r in self.ranges:
             self.describe(r)
-        chosen = np.zeros(len(outputs), np.bool_) if reduced is None else reduced
         for space, values in ((OUTPUTS, outputs[~chosen]), (SUMS, outputs[chosen])):
-            blocks += self.copying(*self.apart(values), space, np.arange(len(values), dtype=np.int32))
+            to = np.arange(len(values), dtype=np.int32)
+            left = ~np.isin(values - self.program.inputs, np.flatnonzero(terms >= 0))
+            blocks += self.copying(*self.apart(values[left]), space, to[left])
         values = np.flatnonzero(self.copied >= 0).astype(np.int32)
         inputs = self.program.inputs
         to = self.copied[values]
@@ -213,6 +218,28 @@ class _Roller:
         return Rolled(
             self.copying(spaces, places, WORK, to) + blocks, np.frombuffer(b"".join(self.tables), np.int32), self.work
         )
+
+    def terms(self, outputs: Integers, chosen: NDArray[np.bool_]) -> Integers:
+        """For each instruction the sum over the points that it makes the terms of; -1 if none, or other outputs too."""
+        made = outputs - self.program.inputs
+        alone = chosen & (made >= 0)
+        alone[alone] = np.bincount(made[made >= 0])[made[alone]] == 1
+        terms = np.full(len(self.program), -1, np.int32)
+        terms[made[alone]] = (np.cumsum(chosen) - 1)[alone]
+        return terms
+
+    def add_up(self, r: _Range, terms: Integers) -> None:
+        """Results that nothing else needs are added to their sums where they are made; the others are stored."""
+        here = terms[r.index]
+        turns = tuple(range(len(r.chain)))
+        every = np.array((here >= 0).all(axis=turns) & ~self.used[r.index].any(axis=turns))
+        for k, added in enumerate(every.tolist()):
+            if added and k not in r.kept:
+                r.steps[k].store = self.evenly(SUMS, here[..., k])
+            else:
+                instructions = r.index[..., k][here[..., k] >= 0]
+                self.used[instructions] = True
+                terms[instructions] = -1
 
     def apart(self, values: Integers) -> tuple[NDArray[np.int8], Integers]:
         """The space of each value, and where in it."""

@@ -29,15 +29,16 @@ NEVER = 1 << 40  # the next use of what is not used again
 class Text:
     """A module's text, and the sizes of the workspaces that its functions need, in doubles.
 
-    It defines ``i64 f(inputs, outputs, work)``, and with lanes ``i64 g(shared, varying, outputs, sums, work)`` of a
-    block, where varying inputs and outputs are [index][lane] and those outputs that are reduced are added, lane by
-    lane, to ``sums``.  A workspace lies at a multiple of 64 bytes and may hold anything.
+    It defines ``i64 f(inputs, outputs, work)``, and with lanes ``i64 g(shared, varying, outputs, sums, work)`` of
+    ``block`` points, where varying inputs and outputs are [index][lane] and those outputs that are reduced are added,
+    lane by lane, to ``sums``.  A workspace lies at a multiple of 64 bytes and may hold anything.
     """
 
     text: str
     work: int
     block_work: int
     optimize: bool = False  # whether LLVM's better translation pays: it does for loops
+    block: int = BLOCK
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,13 @@ def test_random_programs_give_the_bits_of_the_eager_engine(block: int) -> None:
     assert finite > 40
 
 
+def test_a_list_of_arrays_is_no_axis_of_points() -> None:
+    fast = autograd.compile(lambda v: v[0] * v[1])
+    assert fast.lanes([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).tolist() == [2.0, 12.0, 30.0]
+    with pytest.raises(TypeError, match=r"np\.stack"):
+        fast.lanes([np.array([1.0, 2.0]), np.array([3.0, 4.0])])
+
+
 def test_lanes_are_the_points_one_by_one() -> None:
     for seed in range(25):
         f, draw = random_function(seed), np.random.default_rng(seed)

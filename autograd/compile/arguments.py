@@ -132,6 +132,11 @@ def _mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
         return tree._make(items) if hasattr(tree, "_make") else tuple(items)
     if is_dataclass(tree) and not isinstance(tree, type):
         return replace(tree, **{field.name: _mapped(getattr(tree, field.name), change) for field in fields(tree)})
+    if isinstance(tree, list) and any(isinstance(item, np.ndarray) and item.ndim for item in tree):
+        raise TypeError(
+            "a list of arrays may be one array for each point or one for each number of a list: give one array, its "
+            "first axis that of the points, such as np.stack(arrays) or np.stack(arrays, axis=1)"
+        )
     return change(np.asarray(tree, float))
 
 

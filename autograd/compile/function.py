@@ -195,11 +195,12 @@ class Compiled:
     def lanes(self, *args: Any, shared: Sequence[int] = (), reduce: str | None = None, threads: int = 1) -> Any:
         """The results at many points at once.
 
-        Arguments are arrays, or lists, tuples, dicts and dataclasses of arrays, with a leading axis of points; those
-        whose places are in ``shared`` are the same at all points and have none.  The numbers of the result get the
-        leading axis too, or, with ``reduce``, are the "sum" or "mean" over the points, added in their order.  It is
-        what the function gives point by point, also where points take different branches.  Raises ValueError for
-        arrays of different lengths, or no point to take a mean of.
+        Arguments are arrays with a leading axis of points (a list is taken as an array), or tuples, dicts and
+        dataclasses of these; those whose places are in ``shared`` are the same at all points and have none.  The
+        numbers of the result get the leading axis too, or, with ``reduce``, are the "sum" or "mean" over the points,
+        added in their order.  It is what the function gives point by point, also where points take different branches.
+        Raises ValueError for arrays of different lengths, or no point to take a mean of, and TypeError for a list of
+        arrays, whose axis of points may be either.
         """
         if reduce not in REDUCE:
             raise ValueError(f"reduce is 'sum', 'mean' or None, not {reduce!r}")

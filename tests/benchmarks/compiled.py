@@ -1,7 +1,16 @@
-"""Compiled functions beside the eager engine, in one run: ``python tests/benchmarks/compiled.py``.
+"""Compiled programs beside the eager engine and beside compiled peers: value and gradient.
 
-Each program's value and gradient are computed by the eager engine, the interpreter and machine code in turns; printed are
-medians per operation of the original program, what recording and compiling took, and ratios to the eager engine.
+    python tests/benchmarks/compiled.py [--repeat 3] [--programs random ...] [--peers ddx=PYTHON numba=PYTHON ...]
+
+Each measurement has a process of its own, peers run in the interpreters that are named, engines take turns, and medians
+over the turns are printed, with the time over that of glassgrad's exact machine code.  "first" is what the first call
+takes, recording and compiling included; "run" is a later one, the peers' and ours with what Python does around it, for
+one point of the whole.  All engines must have told the same value.
+
+random: a program in which nothing repeats, on 16 variables, of so many operations; lanes: the same at 256 points.
+mlp: the hinge loss of a 2-16-16-1 network on 100 points, unrolled.  digits: the softmax loss of a 64-32-10 network over
+1,797 samples, one thread.  asian: an arithmetic Asian call, 252 steps, 20,000 paths, and its five Greeks, beside an
+adjoint written by hand.  call: a function of five operations on two floats.  million: a random one of 1,000,000.
 """
 
 from __future__ import annotations
@@ -9,6 +18,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import resource
 import statistics
 import sys
 from collections.abc import Callable
@@ -16,14 +26,25 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+ROOT = Path(__file__).resolve().parents[2]
+OURS = ("eager", "interpreter", "exact", "inexact")
+PROGRAMS = {  # and the peers that have them
+    "call": ["floats"],
+    "random 3000": ["ddx", "casadi"],
+    "random 30000": ["ddx", "casadi"],
+    "lanes 3000": ["ddx"],
+    "lanes 30000": ["ddx"],
+    "mlp relu": ["ddx"],
+    "mlp tanh": ["ddx"],
+    "digits": ["torch", "sklearn"],
+    "asian": ["numba"],
+    "million": [],
+}
+WITHOUT = {"lanes": ("eager",), "digits": ("eager",), "asian": ("eager",), "million": ("eager", "inexact", "exact")}
+POINTS, PATHS, STEPS = 256, 20_000, 252
+MARKET = [100.0, 100.0, 0.05, 0.2, 1.0]  # spot, strike, rate, volatility, years
 
-import numpy as np
-
-import autograd
-from autograd import Value, math
-
-SIZES = (3_000, 30_000)
+# ---- the programs, on whatever has operators --------------------------------------------------------------------------
 
 
 def rolling(size: int) -> Callable[[list[Any]], Any]:
@@ -43,7 +64,7 @@ def rolling(size: int) -> Callable[[list[Any]], Any]:
     return program
 
 
-def perceptron(activation: Callable[[Any], Any]) -> Callable[[list[Any]], Any]:
+def perceptron(activation: Callable[[Any], Any], relu: Callable[[Any], Any]) -> Callable[[list[Any]], Any]:
     """The hinge loss of a 2-16-16-1 network on 100 points."""
     draw = random.Random(2)
     points = [(draw.uniform(-1, 1), draw.uniform(-1, 1)) for _ in range(100)]
@@ -56,75 +77,343 @@ def perceptron(activation: Callable[[Any], Any]) -> Callable[[list[Any]], Any]:
             for size in (16, 16, 1):
                 sums = []
                 for _ in range(size):
-                    sums.append(math.dot(w[at : at + len(layer)], layer) + w[at + len(layer)])
+                    net = w[at] * layer[0]
+                    for i in range(1, len(layer)):
+                        net = net + w[at + i] * layer[i]
+                    sums.append(net + w[at + len(layer)])
                     at += len(layer) + 1
                 layer = [activation(s) for s in sums] if size > 1 else sums
-            total = total + math.relu(1 - layer[0] * (1.0 if x * y > 0 else -1.0))
-        return total / 100
+            total = total + relu(1 - layer[0] * (1.0 if x * y > 0 else -1.0))
+        return total * 0.01
 
     return loss
 
 
-def euler(w: list[Any]) -> Any:
-    """10,000 steps of a pendulum."""
-    angle, speed = w[0], w[1]
-    for _ in range(10_000):
-        angle, speed = angle + speed * 0.001, speed - w[2] * math.sin(angle) * 0.001
-    return angle * angle
+def numbers(count: int, seed: int = 0) -> list[float]:
+    draw = random.Random(seed)
+    return [draw.uniform(0.1, 1.0) for _ in range(count)]
 
 
-def operations(program: Callable[[list[Any]], Any], inputs: list[float]) -> int:
-    from autograd.backward import topological
+def weights(count: int = 337) -> list[float]:
+    draw = random.Random(3)
+    return [draw.gauss(0.0, 0.5) for _ in range(count)]
 
-    return sum(node.op is not None for node in topological(program([Value(x) for x in inputs])))
 
-
-def measured(call: Callable[[], Any], rounds: int, least: float = 0.2) -> float:
-    times = []
-    for _ in range(rounds):
-        count, start = 0, perf_counter()
-        while perf_counter() - start < least / rounds or not count:
-            call()
-            count += 1
-        times.append((perf_counter() - start) / count)
+def timed(call: Callable[[], Any], least: float = 0.3) -> float:
+    """The median time of a call, of as many as take so long, at least 5."""
+    times: list[float] = []
+    while sum(times) < least or len(times) < 5:
+        start = perf_counter()
+        call()
+        times.append(perf_counter() - start)
     return statistics.median(times)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="of the program in which nothing repeats")
-    parser.add_argument("--quick", action="store_true", help="small programs only")
-    args = parser.parse_args()
+# ---- ours ------------------------------------------------------------------------------------------------------------
+
+
+def ours(engine: str, program: str) -> dict[str, float]:
+    sys.path.insert(0, str(ROOT))
     os.environ["GLASSGRAD_CACHE"] = "off"
-    draw = np.random.default_rng(0)
-    programs: list[tuple[str, Any, list[float]]] = [
-        (f"random, {size:,}", rolling(size), draw.uniform(-1, 1, 16).tolist()) for size in args.sizes
-    ]
-    if not args.quick:
-        weights = draw.normal(0, 0.5, 337).tolist()
-        programs += [("MLP, tanh", perceptron(math.tanh), weights), ("MLP, relu", perceptron(math.relu), weights)]
-        programs += [("Euler, 10,000 steps", euler, [0.5, 0.1, 9.81])]
-    print(
-        "| program | operations | eager ns | recorded µs | interpreted ns | compiled µs | machine code ns | inexact ns |"
-    )
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
-    for name, program, inputs in programs:
-        count = operations(program, inputs)
-        gradient = autograd.value_and_grad(program)
-        eager = measured(lambda: gradient(inputs), args.rounds)  # noqa: B023  # called at once
-        row = [f"{eager / count * 1e9:.1f}"]
-        for options in ({"tier": "interpreter"}, {"tier": "llvm"}, {"tier": "llvm", "exact": False}):
-            fast = autograd.compile(gradient, **options)
-            start = perf_counter()
-            fast(inputs)
-            first = perf_counter() - start
-            numbers, executor = list(inputs), fast._last.executor
-            run = measured(lambda: executor.run(numbers), args.rounds)  # noqa: B023  # called at once
-            if options.get("exact", True):
-                row.append(f"{first / count * 1e6:.2f}")
-            row.append(f"{run / count * 1e9:.3f} ({eager / run:.0f} times)")
-        print(f"| {name} | {count:,} | {' | '.join(row)} |", flush=True)
+    import numpy as np
+
+    import autograd
+    from autograd import math
+
+    options: dict[str, Any] = {
+        "interpreter": {"tier": "interpreter"}, "exact": {"tier": "llvm"}, "inexact": {"tier": "llvm", "exact": False}
+    }.get(engine, {})  # fmt: skip
+    kind, _, size = program.partition(" ")
+    if kind == "digits":
+        return digits(engine)
+
+    def asian(market: list[Any], normals: list[Any]) -> Any:
+        spot, strike, rate, volatility, years = market
+        step = years / STEPS
+        drift, spread = (rate - 0.5 * volatility * volatility) * step, volatility * math.sqrt(step)
+        total: Any = 0.0
+        for z in normals:
+            spot = spot * math.exp(drift + spread * z)
+            total = total + spot
+        return math.exp(-rate * years) * math.relu(total / STEPS - strike)
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    if kind == "asian":
+        function, arguments = asian, (MARKET, np.random.default_rng(0).standard_normal((PATHS, STEPS)))
+    elif kind == "call":
+        function, arguments = five, (1.5, 2.5)
+    elif kind == "mlp":
+        function, arguments = perceptron(math.tanh if size == "tanh" else math.relu, math.relu), (weights(),)
+    else:
+        function, arguments = rolling(1_000_000 if kind == "million" else int(size)), (numbers(16),)
+    slopes = function if kind == "call" else autograd.value_and_grad(function)
+    fast = slopes if engine == "eager" else autograd.compile(slopes, **options)
+    start = perf_counter()
+    if kind == "asian":
+        value = call_lanes(fast, arguments, "mean")
+    elif kind == "lanes":
+        arguments = (np.tile(arguments[0], (POINTS, 1)),)
+        value = call_lanes(fast, arguments, None)
+    else:
+        value = fast(*arguments)[0] if kind != "call" else fast(*arguments)
+    first = perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if kind == "asian":
+        run = timed(lambda: call_lanes(fast, arguments, "mean"))
+    elif kind == "lanes":
+        executor, width = fast._last.executor, np.arange(16, dtype=np.int32)
+        none, kept = np.empty(0), np.zeros(len(executor.program.outputs), bool)
+        run = timed(lambda: executor.lanes(arguments[0], none, width, none.astype(np.int32), kept)) / POINTS
+    elif kind == "call":
+        run = timed(lambda: [fast(1.5, 2.5) for _ in range(10_000)]) / 10_000
+    elif engine == "eager":
+        run = timed(lambda: fast(*arguments))
+    else:
+        executor, inputs = fast._last.executor, arguments[0]
+        run = timed(lambda: executor.run(inputs))
+    return {"value": float(np.ravel(value)[0]), "first": first, "run": run, "peak": peak}
+
+
+def call_lanes(fast: Any, arguments: tuple[Any, ...], reduce: str | None) -> Any:
+    shared = (0,) if len(arguments) == 2 else ()
+    return fast.lanes(*arguments, shared=shared, reduce=reduce)[0]
+
+
+def five(x: Any, y: Any) -> Any:
+    return x * y + x / y - 1.5
+
+
+def digits(engine: str) -> dict[str, float]:
+    """An epoch of ``fit``: the sums over all samples of the loss and its slopes."""
+    from autograd.compile.captured import Captured
+    from nn import MLP
+    from nn.losses import softmax_cross_entropy
+
+    samples, classes = samples_of_digits()
+    model: Any = MLP(64, [32, 10], "relu", seed=0)
+    given = weights(len(model.parameters()))
+    for parameter, x in zip(model.parameters(), given, strict=True):
+        parameter.data = 0.2 * x
+    captured = Captured(
+        lambda x, k: softmax_cross_entropy(model(x), k), list(zip(samples, classes, strict=True)),
+        model.parameters(), model.parameters(), "interpreter" if engine == "interpreter" else "llvm", engine != "inexact",
+    )  # fmt: skip
+    every = range(len(samples))
+    start = perf_counter()
+    sums = captured.sums(every)
+    first = perf_counter() - start
+    assert sums is not None
+    return {"value": sums[0] / len(samples), "first": first, "run": timed(lambda: captured.sums(every))}
+
+
+def samples_of_digits() -> tuple[list[list[float]], list[int]]:
+    draw = random.Random(5)
+    rows = [[draw.randrange(17) / 16 for _ in range(64)] for _ in range(1797)]
+    return rows, [draw.randrange(10) for _ in rows]
+
+
+# ---- peers -----------------------------------------------------------------------------------------------------------
+
+
+def floats(program: str) -> dict[str, float]:
+    return {
+        "value": five(1.5, 2.5),
+        "first": 0.0,
+        "run": timed(lambda: [five(1.5, 2.5) for _ in range(10_000)]) / 10_000,
+    }
+
+
+def ddx(program: str) -> dict[str, float]:
+    import ddx as peer
+    import numpy as np
+    from ddx._options import Options
+
+    kind, _, size = program.partition(" ")
+    count = 337 if kind == "mlp" else 16
+
+    def model() -> Any:
+        v = [peer.var(f"x{k}") for k in range(count)]
+        if kind != "mlp":
+            return rolling(int(size))(v)
+
+        def relu(x: Any) -> Any:
+            return peer.max(x, 0.0)
+
+        return perceptron(peer.tanh if size == "tanh" else relu, relu)(v)
+
+    start = perf_counter()
+    equation = peer.equation(model)
+    lanes = {"points": POINTS} if kind == "lanes" else {}
+    equation.options = Options(backend=peer.Backend.COMPILE, cache_dir="", **lanes)
+    point = np.array(weights() if kind == "mlp" else numbers(16))
+    inputs = np.repeat(point[:, None], POINTS, axis=1) if lanes else point
+    call = equation.buffer(inputs, want=peer.Want.JACOBIAN)
+    call()
+    first = perf_counter() - start
+    assert equation.uses_kernel
+    value = float(np.ravel(call.value)[0])
+    return {"value": value, "first": first, "run": timed(call) / (POINTS if lanes else 1)}
+
+
+def casadi(program: str) -> dict[str, float]:
+    import casadi as peer
+
+    v = [peer.SX.sym(f"x{k}") for k in range(16)]
+    start = perf_counter()
+    y = rolling(int(program.partition(" ")[2]))(v)
+    x = peer.vertcat(*v)
+    function = peer.Function("f", [x], [y, peer.gradient(y, x)])
+    buffers = function.buffer()
+    import numpy as np
+
+    given, value, slopes = np.array(numbers(16)), np.zeros(1), np.zeros(16)
+    buffers[0].set_arg(0, memoryview(given))
+    buffers[0].set_res(0, memoryview(value))
+    buffers[0].set_res(1, memoryview(slopes))
+    buffers[1]()
+    first = perf_counter() - start
+    return {"value": float(value[0]), "first": first, "run": timed(buffers[1])}
+
+
+def torch(program: str) -> dict[str, float]:
+    import torch as peer
+
+    peer.set_num_threads(1)
+    samples, classes = samples_of_digits()
+    x, k = peer.tensor(samples, dtype=peer.float64), peer.tensor(classes)
+    net = peer.nn.Sequential(peer.nn.Linear(64, 32), peer.nn.ReLU(), peer.nn.Linear(32, 10)).double()
+    given = iter(weights(2410))
+    with peer.no_grad():
+        for layer in (net[0], net[2]):
+            for row in range(layer.out_features):
+                layer.weight[row] = peer.tensor([0.2 * next(given) for _ in range(layer.in_features)])
+                layer.bias[row] = 0.2 * next(given)
+    loss = peer.nn.CrossEntropyLoss()
+
+    def step() -> Any:
+        net.zero_grad()
+        value = loss(net(x), k)
+        value.backward()
+        return value
+
+    start = perf_counter()
+    value = float(step())
+    first = perf_counter() - start
+    return {"value": value, "first": first, "run": timed(step)}
+
+
+def sklearn(program: str) -> dict[str, float]:
+    import warnings
+
+    import numpy as np
+    from sklearn.neural_network import MLPClassifier
+    from threadpoolctl import threadpool_limits
+
+    warnings.simplefilter("ignore")
+    samples, classes = samples_of_digits()
+
+    def fitted(epochs: int) -> float:
+        model = MLPClassifier(
+            (32,), solver="sgd", batch_size=len(samples), max_iter=epochs, tol=0, n_iter_no_change=10**6, shuffle=False
+        )
+        start = perf_counter()
+        model.fit(np.array(samples), classes)
+        return perf_counter() - start
+
+    with threadpool_limits(1):
+        first = fitted(1)
+        run = statistics.median((fitted(45) - fitted(5)) / 40 for _ in range(5))
+    return {"value": float("nan"), "first": first, "run": run}
+
+
+def numba(program: str) -> dict[str, float]:
+    from math import exp, sqrt
+
+    import numpy as np
+    from numba import njit
+
+    @njit  # type: ignore[untyped-decorator]
+    def price(s0, k, r, v, t, zs):  # type: ignore[no-untyped-def]
+        n, m = zs.shape
+        dt = t / m
+        drift, vol, discount = (r - 0.5 * v * v) * dt, v * sqrt(dt), exp(-r * t)
+        value = by_s = by_k = by_r = by_v = by_t = 0.0
+        path = np.empty(m)
+        for i in range(n):
+            s, total = s0, 0.0
+            for j in range(m):
+                s = s * exp(drift + vol * zs[i, j])
+                path[j] = s
+                total += s
+            pays = total / m - k
+            if pays <= 0:
+                continue
+            value += discount * pays
+            by_k -= discount
+            adjoint = by_drift = by_vol = 0.0
+            for j in range(m - 1, -1, -1):
+                adjoint += discount / m
+                along = adjoint * path[j]
+                by_drift += along
+                by_vol += along * zs[i, j]
+                adjoint = along / (path[j - 1] if j else s0)
+            by_s += adjoint
+            by_r += by_drift * dt - t * discount * pays
+            by_v += by_vol * sqrt(dt) - by_drift * v * dt
+            by_t += (by_drift * (r - 0.5 * v * v) + by_vol * v * 0.5 / sqrt(dt)) / m - r * discount * pays
+        return value / n, by_s / n, by_k / n, by_r / n, by_v / n, by_t / n
+
+    normals = np.random.default_rng(0).standard_normal((PATHS, STEPS))
+    start = perf_counter()
+    value = price(*MARKET, normals)[0]
+    first = perf_counter() - start
+    return {"value": value, "first": first, "run": timed(lambda: price(*MARKET, normals))}
+
+
+PEERS = {"floats": floats, "ddx": ddx, "casadi": casadi, "torch": torch, "sklearn": sklearn, "numba": numba}
+
+
+def measure(engine: str, program: str) -> dict[str, float]:
+    return ours(engine, program) if engine in OURS else PEERS[engine](program)
+
+
+def main() -> None:
+    from apart import answer, in_own_process
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--programs", nargs="*", default=[*PROGRAMS], help="by the words that they begin with")
+    parser.add_argument("--peers", nargs="*", default=[], metavar="NAME=PYTHON")
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        answer(measure, *args.one)
+        return
+    pythons = {"floats": sys.executable} | dict(peer.split("=", 1) for peer in args.peers)
+    print("| program | engine | first s | run µs | times exact | peak MiB |\n|---|---|---:|---:|---:|---:|")
+    for program, peers in PROGRAMS.items():
+        if not any(program.startswith(name) for name in args.programs):
+            continue
+        engines = [engine for engine in OURS if engine not in WITHOUT.get(program.split()[0], ())]
+        engines += [peer for peer in peers if peer in pythons]
+        taken: dict[str, list[dict[str, float]]] = {engine: [] for engine in engines}
+        for _ in range(args.repeat):
+            for engine in engines:
+                taken[engine].append(in_own_process(__file__, engine, program, python=pythons.get(engine, "")))
+        values = [rounds[0]["value"] for rounds in taken.values() if rounds[0]["value"] == rounds[0]["value"]]
+        assert all(abs(value - values[0]) <= 1e-9 * abs(values[0]) for value in values), (program, values)
+        middle = {
+            engine: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+            for engine, rounds in taken.items()
+        }
+        base = middle["exact" if "exact" in middle else "interpreter"]["run"]
+        for engine, one in middle.items():
+            peak = f"{one['peak'] / 2**20:.0f}" if program == "million" else ""
+            print(
+                f"| {program} | {engine} | {one['first']:.3f} | {one['run'] * 1e6:,.2f} | {one['run'] / base:.2f} | {peak} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

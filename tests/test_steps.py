@@ -14,6 +14,7 @@ import pytest
 
 from autograd import Value, animate, demo, gradients
 from autograd import math as am
+from autograd.backward import topological
 from autograd.view.notation import number
 from autograd.view.steps import Film, Page
 from tests.browser import chromium, complaints, requests, violations
@@ -126,6 +127,47 @@ def test_graphs_of_different_shapes_are_refused() -> None:
         animate(twice(), steps=[Value(1.0) * 2.0, twice()])
     with pytest.raises(ValueError, match="the film is empty"):
         animate(Film(twice))
+
+
+def test_training_is_filmed_by_a_callback_of_fit() -> None:
+    """A graph after every second epoch, with the numbers that the network had then, and its decision boundary."""
+    from nn import MLP, SGD, binary_cross_entropy, fit, predict
+
+    inputs, targets = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    model = MLP(2, [3, 1], output="sigmoid", seed=1)
+    plane = [[x / 4, y / 4] for y in range(5) for x in range(5)]
+
+    def boundary() -> list[list[float]]:
+        answers = [2 * out - 1 for out in predict(model, plane)]
+        return [answers[i : i + 5] for i in range(0, 25, 5)]
+
+    points = [(x, y, float(t)) for (x, y), t in zip(inputs, targets, strict=True)]
+    film = Film(lambda: binary_cross_entropy(model([0, 1]), [1]), boundary, points, every=2)
+    states: list[dict[str, float]] = []
+    history = fit(
+        model,
+        inputs,
+        targets,
+        loss=binary_cross_entropy,
+        optimizer=SGD(model.parameters(), 1.0),
+        epochs=7,
+        batch_size=1,
+        callbacks=[film, lambda history: states.append({w.label: w.data for w in model.parameters()})],
+    )
+    assert (len(history.loss), history.stopped) == (7, "epochs")  # the callback does not end the training
+    assert len(film) == 4
+    page = data(animate(film))
+    assert [frame["about"].partition(":")[0] for frame in page["frames"]] == [f"{i} of 4" for i in (1, 2, 3, 4)]
+    names = [node["name"] for node in page["nodes"]]
+    for frame, state, graph in zip(page["frames"], states[::2], film.graphs, strict=True):
+        for name, x in state.items():
+            assert frame["nodes"][names.index(name)]["v"] == f"{x:.5g}"
+        for w in model.parameters():
+            w.data = state[w.label]
+        assert graph.data == binary_cross_entropy(model([0, 1]), [1]).data
+        assert frame["field"] == [[float(f"{x:.3g}") for x in row] for row in boundary()]
+        slopes = [gradients(graph, [node])[0] for node in topological(graph)]
+        assert [node["g"] for node in frame["nodes"]] == list(map(number, slopes))
 
 
 # ---- in a browser ----------------------------------------------------------------------------------------------------

@@ -321,6 +321,23 @@ def test_step_by_step_or_at_once_it_shows_the_same(opened: Callable[[Page], Any]
     assert seen == [[], 72]
 
 
+def test_a_large_picture_begins_near_its_first_node_and_follows_within_its_edges(opened: Callable[[Page], Any]) -> None:
+    x = Value(0.5, "x")
+    y = x
+    for _ in range(60):
+        y = am.sin(y) * x
+    browser = opened(animate(y))
+    scene = """
+        const stage = document.getElementById('stage').getBoundingClientRect(), box = picture.getBoundingClientRect();
+        const now = nodes[at ? data.steps[at - 1].n : 0].g.getBoundingClientRect();
+        return [now.left - stage.left, stage.right - now.right, stage.left - box.left, box.right - stage.right];
+    """
+    last = browser.execute_script("return data.steps.length")
+    for step in (0, 20, 60, 61, last):
+        browser.execute_script(f"show({step})")
+        assert all(distance >= -1 for distance in browser.execute_script(scene)), step
+
+
 def test_a_return_travels_from_the_result_to_the_operand(opened: Callable[[Page], Any]) -> None:
     found = data(animate(demo.recorded()["E"]))
     browser = opened(animate(demo.recorded()["E"]))

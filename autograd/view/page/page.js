@@ -218,8 +218,10 @@ function zoom(factor, cx = room.w / 2, cy = room.h / 2) {
   look();
 }
 function centre(box) {
-  view.x = room.w / 2 - px(box.x + offset.x + box.width / 2);
-  view.y = room.h / 2 - px(box.y + offset.y + box.height / 2);
+  // as far as the picture goes: beyond its edge there is nothing to be seen
+  const within = (start, size, most) => size < most ? (most - size) / 2 : Math.max(most - size, Math.min(0, start));
+  view.x = within(room.w / 2 - px(box.x + offset.x + box.width / 2), px(home.width), room.w);
+  view.y = within(room.h / 2 - px(box.y + offset.y + box.height / 2), px(home.height), room.h);
   look();
 }
 let followed = 0;

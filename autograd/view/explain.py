@@ -57,12 +57,15 @@ def explain(output: Value, wrt: Value) -> Explanation:
         if not isinstance(value, Value):
             raise TypeError(f"explain takes Values: {what} is {type(value).__name__} {value!r}")
     with uncollected():
-        paths = Paths(output, wrt)
-        if paths.bottom < 0:
-            raise ValueError(
-                f"{output!r} was not computed from {wrt!r}: there is nothing to explain, the derivative is 0"
-            )
-        return _Derivation(paths).explanation()
+        return _explained(output, wrt)
+
+
+def _explained(output: Value, wrt: Value) -> Explanation:
+    """What ``explain`` does; nothing but the explanation is left of it before the collector comes to look."""
+    paths = Paths(output, wrt)
+    if paths.bottom < 0:
+        raise ValueError(f"{output!r} was not computed from {wrt!r}: there is nothing to explain, the derivative is 0")
+    return _Derivation(paths).explanation()
 
 
 class _Derivation(Formulas):
@@ -95,7 +98,7 @@ class _Derivation(Formulas):
             tuple(sums),
             tuple(numbers),
             central_difference(paths) if paths.bottom != paths.top and math.isfinite(paths.derivative) else None,
-            paths,
+            (self.order[paths.top], self.order[paths.bottom]),
         )
 
     # ---- products and sums -------------------------------------------------------------------------------------------

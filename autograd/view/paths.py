@@ -74,8 +74,7 @@ class Paths:
         self._sweep()
         self.derivative = 0.0 if self.adjoint[bottom] is None else self.adjoint[bottom]
         self._find_dominators()
-        every = sum(map(len, self.uses.values()))
-        self.budget = every + every // 4 + 10_000  # edges that ``between`` may pass in all
+        self.budget = sum(map(len, self.uses.values())) + 20_000  # edges that ``between`` may pass in all
 
     def _sweep(self) -> None:
         """Reverse mode, as in ``sweeps``, keeping the edges that it takes."""
@@ -194,13 +193,19 @@ class Paths:
         if ring:
             return None
         kept = {user for user, _, _ in uses_of[below]}
-        adjoints, paths = {above: 1.0}, {above: 1}
+        paths = {above: 1}
+        whole = above == self.top  # then the sweep has done the sum already
+        adjoints: Any = self.adjoint if whole else {above: 1.0}
         for i in sorted(inside, reverse=True):
             if i == below:
                 break
-            adjoint, count = adjoints[i], paths[i]
-            if i not in kept:
-                del paths[i]  # these may be very large numbers
+            count = paths[i] if i in kept else paths.pop(i)  # these may be very large numbers
+            if whole:
+                for _, j in live[i]:
+                    if j in inside:
+                        paths[j] = paths[j] + count if j in paths else count
+                continue
+            adjoint = adjoints[i]
             for (_, j), partial in zip(live[i], partials_of[i], strict=True):
                 if j in adjoints:
                     adjoints[j] += adjoint * partial

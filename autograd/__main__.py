@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     explain = command("explain", "Write a derivative out: each local partial, the sums where paths meet, the product")
     explain.add_argument("--wrt", metavar="NAME", help="the variable to differentiate by (default: each of them)")
     draw = command("draw", "Draw the graph with data, gradients and local partials")
-    draw.add_argument("-o", "--output", metavar="FILE", default="graph.svg", help=".svg or .dot (default: graph.svg)")
+    draw.add_argument("-o", "--output", metavar="FILE", default="graph.svg", help="the drawing (default: graph.svg)")
     draw.add_argument("--depth", type=_natural, metavar="N", help="only what lies within N operations of the result")
     draw.add_argument("--limit", type=_natural, metavar="N", default=2000, help="refuse more nodes (default: 2000)")
     animate = command("animate", "Make a page that plays the forward and the backward pass step by step")
@@ -146,9 +146,10 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         args.wrt = normalize("NFKC", args.wrt.removeprefix(_SHIELD))
     if "output" in args:
         args.output = args.output.removeprefix(_SHIELD)
-        endings = (".html", ".htm") if args.command == "animate" else (".svg", ".dot")
+        endings = (".html", ".htm") if args.command == "animate" else (".svg", ".dot", ".png", ".pdf")
         if Path(args.output).suffix.lower() not in endings:
-            what = "page must end in .html" if args.command == "animate" else "drawing must end in .svg or .dot"
+            of_drawings = "drawing must end in .svg, .dot, .png or .pdf"
+            what = "page must end in .html" if args.command == "animate" else of_drawings
             raise UsageError(f"the name of the {what}, not {args.output!r}")
     return args
 

@@ -191,14 +191,30 @@ class Search:
                     STORED,
                     f"{nothing}; it is {name}'s times {name}, as in a chain that forward did not have",
                 )
-        return MASK if step.wrong != [*step.params] and self._is_weight(parameter, step) else OTHER, nothing
+        return MASK if step.wrong != [*step.params] and self._passed_back(parameter, step) else OTHER, nothing
 
-    def _is_weight(self, parameter: Value, step: Claims) -> bool:
-        """Whether a claimed derivative that should be 0 is an adjoint of the graph times one of its numbers."""
-        claim = next(step.claimed[name] for name, value in step.params.items() if value is parameter)
-        adjoints = self.adjoints({})
-        numbers = [node.data for node in self.order]
-        return any(close(a * x, claim, 1e-7) for a in adjoints if a for x in numbers if x)
+    def _passed_back(self, parameter: Value, step: Claims) -> bool:
+        """Whether what is claimed of a parameter of no part has come back along an edge that was off.
+
+        Then it is an adjoint of the graph times one of its numbers, if the edge leaves a node that others use; else it
+        belongs to a node that nothing else uses, whose derivatives are one of the other times an input, and the weight
+        of whose edge is an adjoint times the node's own number, of which the others have the slope.
+        """
+        claims = {value: step.claimed[name] for name, value in step.params.items() if value not in self.number}
+        claim = claims.pop(parameter)
+        others = [other for other in claims.values() if other]
+        adjoints = {a for node, a in zip(self.order, self.adjoints({}), strict=True) if a and node.op is not None}
+        inputs = {x for node in self.order for x in (node.data, *numbers_of(node))} - {0.0, 1.0, -1.0}
+        if any(close(a * x, claim, 1e-7) for a in adjoints for x in inputs):
+            return True
+        if any(close(x * claim, other, 1e-7) or close(x * other, claim, 1e-7) for other in others for x in inputs):
+            return True
+        for a in adjoints:
+            out, back = claim / a, a * parameter.data
+            slopes = (back * out * (1 - out), back * (1 - out * out))
+            if any(slope and close(slope, other, 1e-7) for slope in slopes for other in others):
+                return True
+        return False
 
     def _stored(self, p: int, ours: float, theirs: float, tolerance: float) -> str:
         """Of an operand that the claimed number was multiplied by instead of the one that forward used."""

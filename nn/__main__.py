@@ -432,13 +432,18 @@ def _write(
 
 def _put_graph(folder: Path, model: TableModel, train: Table, written: list[str]) -> None:
     one = train.part([0])
-    value = model.loss(model.network(model.encode(one)[0]), model.encode_targets(one)[0])
+    (inputs,), (targets,) = model.encode(one), model.encode_targets(one)
+    value = model.loss(model.network(inputs), targets)
     if len(topological(value)) <= SMALL_GRAPH:
         from autograd.view import draw
 
         model.zero_grad()
         value.backward()
-        draw(value).save(folder / "graph.svg")
+        value.label = "loss"
+        taken = ", ".join(f"{name} = {x:.5g}" for name, x in zip(names_of_inputs(model), inputs, strict=True))
+        wanted = ", ".join(f"{target.name} = {one.column(target.name)[0]}" for target in model.targets)
+        title = f"the loss of {one.where(0)}\ninputs, as the network takes them: {taken}\ntarget: {wanted}"
+        draw(value, title=title).save(folder / "graph.svg")
         written.append("graph.svg")
 
 

@@ -9,15 +9,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
+
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 os.environ.setdefault("GLASSGRAD_NATIVE", "off")  # docstrings are read, nothing large is computed
 
 project = "glassgrad"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
+html_math_renderer = "mathml"  # which browsers show by themselves: the book asks no network for a script
 exclude_patterns = ["store.py", "pictures", "_build"]
 html_theme = "furo"
 html_title = "glassgrad"
+html_show_copyright = False
 nb_execution_mode = "off"  # they are stored with their outputs
 nb_render_markdown_format = "myst"
 myst_enable_extensions = ["dollarmath", "amsmath"]
@@ -94,8 +98,31 @@ def _point(row: Any, x: float) -> tuple[float, float, float] | None:
     return (x, y, slope) if math.isfinite(y) and math.isfinite(slope) else None
 
 
+# ---- formulas --------------------------------------------------------------------------------------------------------
+
+
+def mathml(latex: str, display: str) -> str:
+    """A formula as MathML."""
+    from latex2mathml.converter import convert
+
+    plain = latex.replace("{aligned}", "{align*}").replace("[4pt]", "")  # of which it knows the one, and no spaces
+    return str(convert(plain, display=display)).replace('columnalign="', 'style="padding: .4em .2em; text-align: ')
+
+
+def visit_math(self: Any, node: Any) -> None:
+    self.body.append(mathml(node.astext(), "inline"))
+    raise nodes.SkipNode
+
+
+def visit_math_block(self: Any, node: Any) -> None:
+    self.body.append(f'<div style="overflow-x: auto">{mathml(node.astext(), "block")}</div>')
+    raise nodes.SkipNode
+
+
 def setup(app: Any) -> None:
     from autograd.primitives import BUILTIN, TABLE
+
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
 
     folder = HERE / "generated"
     folder.mkdir(exist_ok=True)

@@ -11,7 +11,7 @@ from autograd import Value, demo, diagnose, gradients, on_trial, trace_lines, wh
 from autograd.backward import topological
 from autograd.diagnosis import Verdict
 from autograd.math import exp, sigmoid
-from autograd.suspects import AFTER, BEFORE, EARLY, FACTOR, MASK, RESET, STORED, UNEXPLAINED
+from autograd.suspects import AFTER, BEFORE, EARLY, FACTOR, MASK, OTHER, RESET, STORED, UNEXPLAINED
 from nn import Network, half_squared
 
 X, Y = 0.7, 0.2
@@ -391,6 +391,48 @@ def test_faults_of_programs_are_told_apart(fault: str, kind: str, step: int):
         assert found.step == step
         told += found.kind == kind
     assert told >= 98
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_neuron_whose_only_edge_is_off_and_that_learns_all_the_same(seed: int):
+    """The loss depends on nothing of it, and what is claimed of it is what would come back if the edge were on."""
+    program = ByHand(seed=seed)
+
+    def loss(v: dict[str, Value], i: int) -> Value:
+        (x1, x2), target = program.samples[i % 6]
+        h = sigmoid(v["u11"] * x1 + v["u12"] * x2 + v["b1"])
+        return (sigmoid(v["v1"] * h + v["c"]) - target) ** 2 / 2
+
+    def step(i: int) -> None:
+        w, ((x1, x2), target) = program.w, program.samples[i % 6]
+        h = [logistic(w[f"u{j}1"] * x1 + w[f"u{j}2"] * x2 + w[f"b{j}"]) for j in (1, 2)]
+        out = logistic(w["v1"] * h[0] + w["c"])
+        delta = (out - target) * out * (1 - out)
+        slopes = {"v1": delta * h[0], "v2": delta * h[1], "c": delta}
+        for j in (1, 2):
+            own = delta * w[f"v{j}"] * h[j - 1] * (1 - h[j - 1])
+            slopes |= {f"u{j}1": own * x1, f"u{j}2": own * x2, f"b{j}": own}
+        for name in w:
+            w[name] -= program.rate * slopes[name]
+
+    found = on_trial(step, lambda: program.w, loss, rate=program.rate)
+    assert (found.step, found.kind) == (0, MASK)
+    assert found.diagnosis is not None
+    assert {row.name: row.kind for row in found.diagnosis.faults} == dict.fromkeys(("v2", "u21", "u22", "b2"), MASK)
+
+
+def test_what_moves_for_nothing_is_no_masked_edge_for_that():
+    """Weights that decay, though the loss does not depend on them."""
+    w = {"a": 0.7, "b": -1.3, "c": 0.4}
+
+    def step(i: int) -> None:
+        error = w["a"] * 0.6 - 1.0
+        w["a"] -= 0.1 * error * 0.6
+        w["b"] -= 0.1 * 0.01 * w["b"]
+        w["c"] -= 0.1 * 0.01 * w["c"]
+
+    found = on_trial(step, lambda: w, lambda v, i: (v["a"] * 0.6 - 1.0) ** 2 / 2, rate=0.1)
+    assert (found.step, found.kind) == (0, OTHER)
 
 
 def test_nothing_to_judge():

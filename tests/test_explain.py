@@ -263,6 +263,34 @@ def test_a_wrong_rule_is_said_to_differ() -> None:
     assert explain(x * x * x, x).agrees
 
 
+def test_a_rule_that_wrongly_passes_nothing_back_is_said_to_differ() -> None:
+    """The finite difference goes along all edges, those on which the rules say that nothing flows too."""
+    from autograd import primitive
+
+    square = primitive("square_of_which_nothing_comes_back", lambda x: x * x, lambda y, x: 0)
+    x = Value(3.0, "x")
+    found = explain(square(x) + 2.0 * x, x)
+    assert found.total == 2
+    assert not found.agrees
+    assert found.difference is not None
+    assert found.difference[0] == pytest.approx(8)
+
+
+def test_a_long_product_has_its_beginning_and_its_end() -> None:
+    x = Value(0.5, "x")
+    y = x
+    for i in range(200):
+        y = labelled(am.sin(y), f"s{i}")
+    found = explain(y, x)
+    (middle,) = [factor for factor in found.factors if factor.kind == "many"]
+    ends = [(factor.of, factor.by) for factor in found.factors]
+    assert ends[0] == ("s199", "s198")
+    assert ends[-1] == ("s0", "x")
+    assert all(above[1] == below[0] for above, below in pairwise(ends))
+    assert middle.count + len(ends) - 1 == 200
+    assert math.prod(factor.value for factor in found.factors) == pytest.approx(found.total)
+
+
 def test_the_numbers_are_those_of_the_forward_pass() -> None:
     w = Value(2.0, "w")
     y = labelled(w * w * 3.0, "y")

@@ -74,6 +74,11 @@ def test_the_gates_are_learned_without_any_option(task: str, seed: str, tmp_path
     plane = set() if len(columns) - len(targets) < 2 else {"boundary.svg"}
     assert names(tmp_path) == {"model.json", "history.csv", "graph.svg"} | PICTURES | plane
     checked(tmp_path)
+    graph = (tmp_path / "graph.svg").read_text(encoding="utf-8").replace("&#45;", "-").replace("\u00a0", " ")
+    assert f"the loss of {task}, row 1" in graph
+    taken = ", ".join(f"{name} = -1" for name in columns if name not in targets)  # 0 before it is scaled
+    assert f"inputs, as the network takes them: {taken}" in graph
+    assert "target: " + ", ".join(f"{name} = {TASKS[task].table().column(name)[0]}" for name in targets) in graph
     count = TASKS[task].table().rows
     assert out.splitlines()[0] == f"{task}: {count} rows, {count} to train on, 0 held out (seed {seed})"
     for target in targets:

@@ -14,6 +14,7 @@ import pytest
 
 from autograd import Value, animate, demo, gradients
 from autograd import math as am
+from autograd.backward import topological
 from autograd.view.notation import number
 from autograd.view.steps import Film, Page
 from tests.browser import chromium, complaints, requests, violations
@@ -128,6 +129,47 @@ def test_graphs_of_different_shapes_are_refused() -> None:
         animate(Film(twice))
 
 
+def test_training_is_filmed_by_a_callback_of_fit() -> None:
+    """A graph after every second epoch, with the numbers that the network had then, and its decision boundary."""
+    from nn import MLP, SGD, binary_cross_entropy, fit, predict
+
+    inputs, targets = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    model = MLP(2, [3, 1], output="sigmoid", seed=1)
+    plane = [[x / 4, y / 4] for y in range(5) for x in range(5)]
+
+    def boundary() -> list[list[float]]:
+        answers = [2 * out - 1 for out in predict(model, plane)]
+        return [answers[i : i + 5] for i in range(0, 25, 5)]
+
+    points = [(x, y, float(t)) for (x, y), t in zip(inputs, targets, strict=True)]
+    film = Film(lambda: binary_cross_entropy(model([0, 1]), [1]), boundary, points, every=2)
+    states: list[dict[str, float]] = []
+    history = fit(
+        model,
+        inputs,
+        targets,
+        loss=binary_cross_entropy,
+        optimizer=SGD(model.parameters(), 1.0),
+        epochs=7,
+        batch_size=1,
+        callbacks=[film, lambda history: states.append({w.label: w.data for w in model.parameters()})],
+    )
+    assert (len(history.loss), history.stopped) == (7, "epochs")  # the callback does not end the training
+    assert len(film) == 4
+    page = data(animate(film))
+    assert [frame["about"].partition(":")[0] for frame in page["frames"]] == [f"{i} of 4" for i in (1, 2, 3, 4)]
+    names = [node["name"] for node in page["nodes"]]
+    for frame, state, graph in zip(page["frames"], states[::2], film.graphs, strict=True):
+        for name, x in state.items():
+            assert frame["nodes"][names.index(name)]["v"] == f"{x:.5g}"
+        for w in model.parameters():
+            w.data = state[w.label]
+        assert graph.data == binary_cross_entropy(model([0, 1]), [1]).data
+        assert frame["field"] == [[float(f"{x:.3g}") for x in row] for row in boundary()]
+        slopes = [gradients(graph, [node])[0] for node in topological(graph)]
+        assert [node["g"] for node in frame["nodes"]] == list(map(number, slopes))
+
+
 # ---- in a browser ----------------------------------------------------------------------------------------------------
 
 
@@ -220,10 +262,10 @@ def test_slider_and_keys(opened: Callable[[Page], Any]) -> None:
     assert position(browser) == 5
     assert browser.find_element("id", "count").text == "5 of 72"
     assert slider.get_attribute("aria-valuetext").startswith("step 5 of 72: ")
-    before = browser.execute_script("return svg.getAttribute('viewBox')")
+    before = browser.execute_script("return picture.style.transform + picture.style.width")
     browser.execute_script("document.activeElement.blur()")
     press(browser, "+")
-    assert browser.execute_script("return svg.getAttribute('viewBox')") != before
+    assert browser.execute_script("return picture.style.transform + picture.style.width") != before
     press(browser, "0")
     click(browser, "in", "out", "fit", "theme")
     assert "dark" in browser.execute_script("return document.documentElement.className")
@@ -257,6 +299,88 @@ def test_the_panel_and_the_boxes_show_the_engines_numbers(opened: Callable[[Page
         if name in nodes:
             (slope,) = gradients(nodes["E"], [nodes[name]])
             assert f"grad\u00a0{slope:.5g}" in text_of(browser, i)
+
+
+def test_step_by_step_or_at_once_it_shows_the_same(opened: Callable[[Page], Any]) -> None:
+    """A step on changes only what two steps are about; a jump draws all of it anew."""
+    browser = opened(animate(demo.recorded()["E"]))
+    seen = browser.execute_script("""
+        const seen = () => picture.textContent + [...picture.querySelectorAll('.node, .edge')].map(
+            g => [g.id, [...g.classList].sort(), g.getAttribute('aria-label')].join());
+        const apart = [];
+        show(0);
+        for (let k = 1; k <= data.steps.length; k++) {
+            show(k);
+            const onwards = seen();
+            show(0);
+            show(k);
+            if (seen() !== onwards) apart.push(k);
+        }
+        return [apart, data.steps.length];
+    """)
+    assert seen == [[], 72]
+
+
+def test_a_large_picture_begins_near_its_first_node_and_follows_within_its_edges(opened: Callable[[Page], Any]) -> None:
+    x = Value(0.5, "x")
+    y = x
+    for _ in range(60):
+        y = am.sin(y) * x
+    browser = opened(animate(y))
+    scene = """
+        const stage = document.getElementById('stage').getBoundingClientRect(), box = picture.getBoundingClientRect();
+        const now = nodes[at ? data.steps[at - 1].n : 0].g.getBoundingClientRect();
+        return [now.left - stage.left, stage.right - now.right, stage.left - box.left, box.right - stage.right];
+    """
+    last = browser.execute_script("return data.steps.length")
+    for step in (0, 20, 60, 61, last):
+        browser.execute_script(f"show({step})")
+        assert all(distance >= -1 for distance in browser.execute_script(scene)), step
+
+
+def test_a_return_travels_from_the_result_to_the_operand(opened: Callable[[Page], Any]) -> None:
+    found = data(animate(demo.recorded()["E"]))
+    browser = opened(animate(demo.recorded()["E"]))
+    k = next(k for k, move in enumerate(found["steps"]) if move["k"] == "r")
+    browser.execute_script(f"show({k}); show({k + 1}, true)")
+    result, operand = found["steps"][k]["n"], found["steps"][k]["m"]
+    from_, to = browser.execute_script(
+        """
+        const [flight] = dot.getAnimations(), centre = element => {
+          const box = element.getBoundingClientRect();
+          return [box.x + box.width / 2, box.y + box.height / 2];
+        };
+        flight.pause();
+        const far = (node, time) => {
+          flight.currentTime = time;
+          const [a, b] = [centre(dot), centre(nodes[node].g)];
+          return Math.hypot(a[0] - b[0], a[1] - b[1]);
+        };
+        const [result, operand] = arguments;
+        return [[far(result, 0), far(operand, 0)], [far(result, 599), far(operand, 599)]];
+        """,
+        result,
+        operand,
+    )
+    assert from_[0] < from_[1]
+    assert to[1] < to[0]
+
+
+def test_a_drag_moves_the_picture_and_a_click_explains(opened: Callable[[Page], Any]) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    browser = opened(animate(demo.recorded()["E"]))
+    stage = browser.find_element("id", "stage")
+    before = browser.execute_script("return view")
+    ActionChains(browser).move_to_element_with_offset(stage, 0, -200).click_and_hold().move_by_offset(
+        30, 50
+    ).release().perform()
+    after = browser.execute_script("return view")
+    assert (after["x"] - before["x"], after["y"] - before["y"]) == pytest.approx((30, 50), abs=1)
+    browser.execute_script("whole()")
+    for i in range(3):  # the picture's sheets lie one upon another: each node is to be had through all of them
+        ActionChains(browser).move_to_element(browser.find_element("id", f"n{13 * i}")).click().perform()
+        assert browser.find_element("id", "node").text == browser.execute_script(f"return data.nodes[{13 * i}].name")
 
 
 def test_a_node_is_explained_by_mouse_and_by_keyboard(opened: Callable[[Page], Any]) -> None:
@@ -306,10 +430,25 @@ def test_in_a_frame_it_shows_its_picture(browser: Any, tmp_path: Path) -> None:
     browser.get(path.as_uri())
     browser.switch_to.frame(0)
     time.sleep(0.3)
-    numbers = [float(x) for x in browser.execute_script("return svg.getAttribute('viewBox')").split()]
-    assert all(math.isfinite(x) for x in numbers)
+    assert all(math.isfinite(x) for x in browser.execute_script("return Object.values(view)"))
     assert browser.execute_script("return nodes[0].g.getBoundingClientRect().width") > 20
     browser.switch_to.default_content()
+
+
+def test_on_paper_the_picture_has_the_width_of_the_page(opened: Callable[[Page], Any]) -> None:
+    browser = opened(animate(demo.recorded()["E"]))
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        page, left, right, bottom, below = browser.execute_script("""
+            const boxes = nodes.map(node => node.g.getBoundingClientRect());
+            return [innerWidth, Math.min(...boxes.map(box => box.left)), Math.max(...boxes.map(box => box.right)),
+                Math.max(...boxes.map(box => box.bottom)), document.getElementById('panel').getBoundingClientRect().top]
+        """)
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert 0 <= left < 0.05 * page
+    assert 0.95 * page < right <= page
+    assert bottom <= below
 
 
 def test_training_plays(opened: Callable[[Page], Any]) -> None:

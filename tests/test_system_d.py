@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from autograd import Value, on_trial
+from autograd.diagnosis import Verdict
+from autograd.math import sigmoid
+from autograd.suspects import EARLY, FACTOR
 from nn import Network, half_squared, logistic_cross_entropy
 from nn.layers import uniform
 
@@ -136,3 +140,123 @@ def test_a_single_layer_does_not_learn_xor():
     for _ in range(1000):
         epoch(network, XOR, half_squared)
     assert [round(network(inputs)[0].data) for inputs, _ in XOR] != [0, 1, 1, 0]
+
+
+# ---- the library's own program, on trial -----------------------------------------------------------------------------
+
+
+class Neuron:
+    """A neuron in the library's shape: what comes in by the neuron that it comes from, and those that it goes to."""
+
+    def __init__(self, name: str, rng: random.Random) -> None:
+        self.name, self.bias = name, rng.uniform(-0.1, 0.1)
+        self.weights: dict[Neuron, float] = {}
+        self.projected: list[Neuron] = []
+        self.activation = self.error = 0.0
+
+    def project(self, to: "Neuron", weight: float) -> None:
+        self.projected.append(to)
+        to.weights[self] = weight
+
+    def activate(self) -> None:
+        net = self.bias + sum(w * source.activation for source, w in self.weights.items())
+        self.activation = 1 / (1 + math.exp(-net))
+
+    def blame(self, target: float | None) -> None:
+        """Its delta: target - output, or what comes back through the weights as they are now."""
+        if target is not None:
+            self.error = target - self.activation
+        else:
+            back = sum(neuron.error * neuron.weights[self] for neuron in self.projected)
+            self.error = self.activation * (1 - self.activation) * back
+
+    def move(self, rate: float) -> None:
+        for source in self.weights:
+            self.weights[source] += rate * self.error * source.activation
+        self.bias += rate * self.error
+
+
+class Program:
+    """2-3-1 with ``activate`` and ``propagate``; as the library does it, a neuron moves as soon as its turn comes."""
+
+    def __init__(self, seed: int, at_once: bool = False) -> None:
+        rng = random.Random(seed)
+        self.inputs, self.hidden = [Neuron(f"i{k}", rng) for k in range(2)], [Neuron(f"h{k}", rng) for k in range(3)]
+        self.output, self.at_once = Neuron("out", rng), at_once
+        for source, to in itertools.product(self.inputs, self.hidden):
+            source.project(to, rng.uniform(-0.1, 0.1))
+        for source in self.hidden:
+            source.project(self.output, rng.uniform(-0.1, 0.1))
+
+    def activate(self, inputs: tuple[float, ...] | list[int]) -> float:
+        for neuron, x in zip(self.inputs, inputs, strict=True):
+            neuron.activation = x
+        for neuron in (*self.hidden, self.output):
+            neuron.activate()
+        return self.output.activation
+
+    def propagate(self, rate: float, target: float) -> None:
+        turns = [self.output, *self.hidden]
+        for neuron in turns:
+            neuron.blame(target if neuron is self.output else None)
+            if not self.at_once:
+                neuron.move(rate)
+        if self.at_once:
+            for neuron in turns:
+                neuron.move(rate)
+
+    def parameters(self) -> dict[str, float]:
+        found = {}
+        for neuron in (*self.hidden, self.output):
+            found |= {f"{source.name}->{neuron.name}": w for source, w in neuron.weights.items()}
+            found[f"bias {neuron.name}"] = neuron.bias
+        return found
+
+
+PAIRS = [((0.35, 0.8), 0.9), ((0.9, 0.15), 0.1), ((0.2, 0.6), 0.7)]
+
+
+def trial(program: Program, loss: Callable[..., Value]) -> Verdict:
+    def step(i: int) -> None:
+        program.activate(PAIRS[i][0])
+        program.propagate(RATE, PAIRS[i][1])
+
+    def value(w: dict[str, Value], i: int) -> Value:
+        inputs, target = PAIRS[i]
+        hidden = [sigmoid(sum((w[f"i{k}->h{j}"] * x for k, x in enumerate(inputs)), w[f"bias h{j}"])) for j in range(3)]
+        out = sigmoid(sum((w[f"h{j}->out"] * h for j, h in enumerate(hidden)), w["bias out"]))
+        return loss([out], [target])
+
+    return on_trial(step, program.parameters, value, rate=RATE)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_librarys_program_goes_down_the_cross_entropy_and_updates_too_early(seed: int):
+    found = trial(Program(seed), logistic_cross_entropy)
+    assert (found.step, found.kind) == (0, EARLY)
+    assert found.diagnosis is not None
+    assert {row.kind for row in found.diagnosis.faults} == {EARLY}
+    hidden = {name for name in Program(seed).parameters() if not name.endswith("out")}
+    assert {row.name for row in found.diagnosis.faults} == hidden
+    assert trial(Program(seed, at_once=True), logistic_cross_entropy)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_the_squared_error_it_lacks_the_slope_of_the_output(seed: int):
+    found = trial(Program(seed, at_once=True), half_squared)
+    assert (found.step, found.kind) == (0, FACTOR)
+    assert found.diagnosis is not None
+    assert len(found.diagnosis.faults) == 13
+    assert all("dsigmoid/dadd" in row.finding for row in found.diagnosis.faults)
+
+
+def test_most_starts_of_the_librarys_program_learn():
+    learnt = 0
+    for seed in range(10):
+        program = Program(seed)
+        for _ in range(4000):
+            for inputs, target in XOR:
+                program.activate(inputs)
+                program.propagate(0.3, target)
+        learnt += all(abs(program.activate(inputs) - target) < 0.4 for inputs, target in XOR)
+    assert 8 <= learnt <= 9

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -833,3 +834,47 @@ def test_gradients_have_shades() -> None:
     assert (fills["n2"], fills["n1"], fills["n0"]) == (dot.SHADES[0], dot.SHADES[0], dot.SHADES[3])
     with pytest.raises(ValueError, match="leave them out, or level"):
         draw(y, level="layers", by_gradient=True)
+
+
+def test_the_lines_to_the_places_of_a_long_sum_stay_apart() -> None:
+    """Each can be followed from its operand to its place: no two cross, and they end well apart."""
+    from nn import Network, half_squared
+
+    network = Network.layered(2, 4, 1, seed=1)
+    loss = half_squared(network.activate([0.35, 0.8]), [0.9])
+    loss.backward()
+    (number,) = [i for i, node in enumerate(topological(loss)) if len(node.args) == 8]
+    lines = []
+    for k in range(8):
+        found = re.search(rf'<g id="e{number}_{k}".*? d="M([^"]*)"', draw(loss).svg(), re.DOTALL)
+        assert found is not None
+        points = [tuple(map(float, point.split(","))) for point in re.findall(r"[-.\d]+,[-.\d]+", found[1])]
+        lines.append(curve(points))
+    ends = [line[-1][1] for line in lines]
+    assert ends == sorted(ends)
+    assert min(b - a for a, b in pairwise(ends)) > 15
+    for a, b in combinations(lines, 2):
+        assert not any(cross(p, q) for p in pairwise(a) for q in pairwise(b))
+
+
+def curve(points: list[Any]) -> list[tuple[float, float]]:
+    """Points along the cubic curves that Graphviz writes: a start, then three points for each."""
+    found = [points[0]]
+    for k in range(0, len(points) - 1, 3):
+        a, b, c, d = points[k : k + 4]
+        for t in (i / 8 for i in range(1, 9)):
+            u = 1 - t
+            found.append(tuple(
+                u**3 * p + 3 * u * u * t * q + 3 * u * t * t * r + t**3 * s for p, q, r, s in zip(a, b, c, d, strict=True)
+            ))  # fmt: skip
+    return found
+
+
+def cross(one: Any, other: Any) -> bool:
+    """Whether two pieces of lines meet."""
+
+    def side(a: Any, b: Any, c: Any) -> bool:
+        return bool((b[0] - a[0]) * (c[1] - a[1]) > (b[1] - a[1]) * (c[0] - a[0]))
+
+    (a, b), (c, d) = one, other
+    return side(a, b, c) != side(a, b, d) and side(c, d, a) != side(c, d, b)

@@ -86,6 +86,32 @@ def test_the_moons_at_neuron_level():
     assert graph.svg().count("<g id=") > 300
 
 
+def test_the_neurons_of_a_layer_stand_in_order_one_below_the_other():
+    loss, _ = loss_of(3, (8, 8, 1))
+    graph = draw(loss, level="neurons")
+    text = {f"n{k}": box for k, box in enumerate(boxes(graph))}
+    shapes = re.findall(r'<g id="(n\d+)".*?(?: points| d)="([^"]*)"', graph.svg(), re.DOTALL)
+    where = {name: [tuple(map(float, p.split(","))) for p in re.findall(r"[-.\d]+,[-.\d]+", d)] for name, d in shapes}
+    columns = []
+    for layer in (0, 1):
+        middles = []
+        for j in range(8):
+            (name,) = [name for name, box in text.items() if f"w{layer}.{j}.0" in box]
+            xs, ys = zip(*where[name], strict=True)
+            middles.append(((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2))
+        assert max(x for x, _ in middles) - min(x for x, _ in middles) < 20
+        assert [y for _, y in middles] == sorted(y for _, y in middles)
+        columns.append(middles)
+    assert all(abs(a[1] - b[1]) < 50 for a, b in zip(*columns, strict=True))  # and the layers side by side
+
+
+def test_a_title_stands_above():
+    loss, _ = loss_of(2)
+    for graph in (draw(loss, level="layers", title="the loss <of> two"), draw(loss, title="the loss <of> two")):
+        assert "the loss &lt;of&gt; two" in graph.source
+        assert "the loss &lt;of&gt; two" in graph.svg()
+
+
 def test_what_is_refused():
     x = Value(1.0, "x")
     with pytest.raises(ValueError, match="level must be layers, neurons, full, not 'cells'"):

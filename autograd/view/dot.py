@@ -33,9 +33,13 @@ SHADES = ("#fdae6b", "#fdc692", "#fee0c2", "#fff3e6")  # of gradients, from the 
 UNDEFINED = 'color="#cf222e", fontcolor="#cf222e"'
 
 
-def document(statements: Iterable[str]) -> str:
-    """The DOT text of a drawing that goes from left to right."""
-    return "\n  ".join([_HEADER, *statements]) + "\n}\n"
+def document(statements: Iterable[str], title: str = "") -> str:
+    """The DOT text of a drawing that goes from left to right, with a title above it."""
+    lines = [_HEADER]
+    if title:
+        text = "".join(f'{typed(line)}<BR ALIGN="LEFT"/>' for line in title.split("\n"))
+        lines.append(f"graph [labelloc=t, labeljust=l, fontname=Courier, fontsize=12, label=<{text}>]")
+    return "\n  ".join([*lines, *statements]) + "\n}\n"
 
 
 def node(name: str, kind: str, look: str, label: str, hint: str) -> str:

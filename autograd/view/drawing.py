@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .explanation import Explanation
 
 _SHORT = 8  # ranks: where edges are many and long, those beyond it end at a reference
+_FEW, _ROOM = 2, 9  # more operands than a few get so much room about their places that each line can be followed
 _LENGTHS = 500_000  # the sum of the cubes of all lengths at which that begins: seconds of Graphviz's time
 
 
@@ -32,6 +33,7 @@ def draw(
     level: str = "full",
     highlight: Explanation | None = None,
     by_gradient: bool = False,
+    title: str = "",
 ) -> Graph:
     """A drawing of the graph that one Value, or each of several, was computed from, as a ``Graph``.
 
@@ -53,7 +55,7 @@ def draw(
     neurons of one shape with the same operands are a layer.
 
     ``highlight`` draws the paths that an explanation of this graph goes along in bold; with ``by_gradient``, a node is
-    the darker the larger its gradient is, each factor of ten a shade.
+    the darker the larger its gradient is, each factor of ten a shade.  ``title``, of one line or more, stands above.
 
     Labels are shown as typed, save that control characters and characters which XML does not allow become U+FFFD, a
     tab becomes four spaces, CR and CR LF become a line break, and spaces at either end of a line no-break spaces.
@@ -74,9 +76,9 @@ def draw(
             raise ValueError(
                 "depth, around, highlight and by_gradient are for the full graph: leave them out, or level"
             )
-        return levelled(_listed(output), level, limit)
+        return levelled(_listed(output), level, limit, title)
     look = Look(frozenset() if highlight is None else highlight.places(), by_gradient)
-    return drawn(output, limit, depth, around, look=look)
+    return drawn(output, limit, depth, around, look=look, title=title)
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def drawn(
     around: Value | None,
     other: Shown | None = None,
     look: Look | None = None,
+    title: str = "",
 ) -> Graph:
     """What ``draw`` does."""
     outputs = _listed(output)
@@ -136,7 +139,7 @@ def drawn(
 
     view = _View(order, shown, users, outputs, other, look or Look())
     nodes = [node for node in order if node in shown]
-    return Graph(dot.document(line for node in nodes for line in view.lines(node)), len(nodes), view.edges)
+    return Graph(dot.document((line for node in nodes for line in view.lines(node)), title), len(nodes), view.edges)
 
 
 # ---- which part ------------------------------------------------------------------------------------------------------
@@ -287,7 +290,10 @@ class _View:
         if caption:
             cells.insert(0, dot.cell([f'<FONT POINT-SIZE="14"><B>{dot.typed(caption)}</B></FONT>']))
         if slots:
-            places = [dot.cell([dot.small(place)], f' PORT="p{j}" CELLPADDING="1"') for j, place in slots]
+            many = sum(isinstance(node.args[j], Value) for j, _ in slots) > _FEW
+            room = [_ROOM if many and isinstance(node.args[j], Value) else 1 for j, _ in slots]
+            places = [dot.cell([dot.small(place)], f' PORT="p{j}" CELLPADDING="{padding}"')
+                      for (j, place), padding in zip(slots, room, strict=True)]  # fmt: skip
             cells.insert(0, f"<TD>{dot.table(places)}</TD>")
         classes, look = kind, dot.LOOK[kind]
         if role is not None:

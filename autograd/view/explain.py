@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from heapq import nsmallest
 
 from .. import primitives as rows
 from ..formulas import Symbol, written
@@ -56,12 +57,15 @@ def explain(output: Value, wrt: Value) -> Explanation:
         if not isinstance(value, Value):
             raise TypeError(f"explain takes Values: {what} is {type(value).__name__} {value!r}")
     with uncollected():
-        paths = Paths(output, wrt)
-        if paths.bottom < 0:
-            raise ValueError(
-                f"{output!r} was not computed from {wrt!r}: there is nothing to explain, the derivative is 0"
-            )
-        return _Derivation(paths).explanation()
+        return _explained(output, wrt)
+
+
+def _explained(output: Value, wrt: Value) -> Explanation:
+    """What ``explain`` does; nothing but the explanation is left of it before the collector comes to look."""
+    paths = Paths(output, wrt)
+    if paths.bottom < 0:
+        raise ValueError(f"{output!r} was not computed from {wrt!r}: there is nothing to explain, the derivative is 0")
+    return _Derivation(paths).explanation()
 
 
 class _Derivation(Formulas):
@@ -94,7 +98,7 @@ class _Derivation(Formulas):
             tuple(sums),
             tuple(numbers),
             central_difference(paths) if paths.bottom != paths.top and math.isfinite(paths.derivative) else None,
-            paths,
+            (self.order[paths.top], self.order[paths.bottom]),
         )
 
     # ---- products and sums -------------------------------------------------------------------------------------------
@@ -105,14 +109,15 @@ class _Derivation(Formulas):
         Steps that pass a derivative on unchanged, and steps between nodes without a name of which all but one are
         constant, are one factor.
         """
-        chain = self.paths.chain(above, below)
-        if len(chain) > 4 * FACTORS:  # of a long product, the beginning and the end
-            head, tail = chain[: FACTORS // 2 + 1], chain[-FACTORS // 2 :]
-            value, count = self.paths.ratio(head[-1], tail[0]), len(chain) - len(head) - len(tail) + 1
+        paths, length, few = self.paths, self.paths.length(above, below), FACTORS // 2
+        if length > 4 * FACTORS:  # of a long product, the beginning and the end
+            head = paths.chain(above, paths.ancestor(below, length - 1 - few))
+            tail = paths.chain(paths.ancestor(below, few - 1), below)
+            value, count = paths.ratio(head[-1], tail[0]), length - len(head) - len(tail) + 1
             middle = Factor(self.name(head[-1]), self.name(tail[0]), value, "many", count=count)
             parts = [*self._steps(head), middle, *self._steps(tail, last)]
         else:
-            parts = self._steps(chain, last)
+            parts = self._steps(paths.chain(above, below), last)
             if len(parts) > FACTORS:
                 left = parts[FACTORS - 4 : -3]
                 value = math.prod(part.value for part in left)
@@ -201,8 +206,9 @@ class _Derivation(Formulas):
         returns = found.returns[::-1]  # the older use first
         rest = None
         if len(returns) > RETURNS:
-            returns = sorted(returns, key=lambda one: (-_size(one.value), one.use))[: RETURNS - 1]
-            others = [one for one in found.returns if one not in returns]
+            returns = nsmallest(RETURNS - 1, returns, key=lambda one: (-_size(one.value), one.use))
+            chosen = {*map(id, returns)}
+            others = [one for one in found.returns if id(one) not in chosen]
             rest = (math.fsum(_finite(one.value for one in others)), sum(one.paths for one in others))
         terms = []
         for one in returns:

@@ -10,7 +10,7 @@ from typing import Any
 from ..value import Value
 from . import notation
 from .notation import latex_number, latex_ratio, number, ratio
-from .paths import Edge, Paths
+from .paths import Edge, Paths, uncollected
 
 VALUES = 24  # numbers of the forward pass that are listed
 PARTIALS = 40  # local partials that are listed
@@ -83,16 +83,21 @@ class Explanation:
     sums: tuple[Sum, ...]
     numbers: tuple[Number, ...]
     difference: tuple[float, float] | None
-    along: Paths = field(repr=False)
+    ends: tuple[Value, Value] = field(repr=False)  # the output and the node that it is differentiated by
+
+    def _paths(self) -> Paths:
+        with uncollected():
+            return Paths(*self.ends)
 
     @property
     def edges(self) -> frozenset[Edge]:
         """The edges on its paths: (number of the result in topological order, place of the operand)."""
-        return self.along.edges()
+        return self._paths().edges()
 
     def places(self) -> frozenset[tuple[Value, int]]:
         """The same edges by the results and the places of the operands in them, for ``draw(..., highlight=…)``."""
-        return frozenset((self.along.order[i], place) for i, place in self.edges)
+        paths = self._paths()
+        return frozenset((paths.order[i], place) for i, place in paths.edges())
 
     @property
     def agrees(self) -> bool:
@@ -106,7 +111,7 @@ class Explanation:
         """All of it as dicts and lists, for JSON."""
         from dataclasses import asdict
 
-        given = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "along"}
+        given = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "ends"}
         parts = {
             name: [asdict(part) for part in value] if name in ("factors", "sums", "numbers") else value
             for name, value in given.items()

@@ -42,7 +42,7 @@ class _Box:
     count: int = 1  # of neurons, in a layer
 
 
-def levelled(outputs: list[Value], level: str, limit: int) -> Graph:
+def levelled(outputs: list[Value], level: str, limit: int, title: str = "") -> Graph:
     """The graph of the outputs at the level of "neurons" or "layers"; ValueError for more than ``limit`` boxes."""
     classes, tops = _classes(outputs)
     boxes, home = _boxes(classes, tops)
@@ -52,7 +52,7 @@ def levelled(outputs: list[Value], level: str, limit: int) -> Graph:
         raise ValueError(
             f"the drawing would have more than {limit:,} boxes at the level of {level}: raise limit={limit}"
         )
-    return _drawn(classes, boxes, tops)
+    return _drawn(classes, boxes, tops, title)
 
 
 def _classes(outputs: list[Value]) -> tuple[list[_Class], set[int]]:
@@ -147,8 +147,7 @@ def _layers(classes: list[_Class], boxes: list[_Box], home: dict[int, int]) -> l
         operands = Counter({number[j]: 0 for j in box.operands})
         for j, count in box.operands.items():
             operands[number[j]] += count
-        shape = tuple(sorted((str(classes[i].first.op), len(classes[i].members)) for i in box.classes))
-        key = (shape, tuple(sorted(operands)))
+        key = (_shape(classes, box), tuple(sorted(operands)))
         i = into.get(key)
         if i is None:
             i = into[key] = len(merged)
@@ -161,9 +160,25 @@ def _layers(classes: list[_Class], boxes: list[_Box], home: dict[int, int]) -> l
     return merged
 
 
-def _drawn(classes: list[_Class], boxes: list[_Box], tops: set[int]) -> Graph:
+def _shape(classes: list[_Class], box: _Box) -> Any:
+    """What neurons of one layer have in common beside their operands."""
+    return tuple(sorted((str(classes[i].first.op), len(classes[i].members)) for i in box.classes))
+
+
+def _columns(classes: list[_Class], boxes: list[_Box]) -> list[list[int]]:
+    """The neurons of each layer that has several, in their order."""
+    layers: dict[Any, list[int]] = {}
+    for k, box in enumerate(boxes):
+        if box.operands or len(box.classes) > 1:
+            layers.setdefault((_shape(classes, box), tuple(sorted(box.operands))), []).append(k)
+    return [numbers for numbers in layers.values() if len(numbers) > 1]
+
+
+def _drawn(classes: list[_Class], boxes: list[_Box], tops: set[int], title: str) -> Graph:
     lines, edges = [], 0
     dense = sum(len(box.operands) for box in boxes) > 60
+    columns = _columns(classes, boxes)
+    aligned = {k for column in columns for k in column}
     left, right = (":w", ":e") if dense else ("", "")  # where lines begin and end, so that none crosses a box
     for k, box in enumerate(boxes):
         lines.append(_box(k, box, classes, tops))
@@ -172,12 +187,15 @@ def _drawn(classes: list[_Class], boxes: list[_Box], tops: set[int]) -> Graph:
             text = f"{count:,}" if count > 1 else ""
             many = len(box.operands) > 4
             look = 'color="#8c959f80", arrowsize=0.4' if many else ""
+            if many and k in aligned:
+                look += ", weight=0"  # columns side by side, and not each box pulled to the middle of its operands
             lines.append(
                 dot.edge(f"n{j}{right}", f"n{k}{left}", f"e{k}_{j}", "" if many else text, f"{count:,} edges", "", look)
             )
+    lines += [f"{{rank=same; {' -> '.join(f'n{k}' for k in column)} [style=invis]}}" for column in columns]
     if dense:  # room for them, and straight ones, so that each can be followed
         lines.insert(0, "graph [ranksep=4, splines=line]")
-    return Graph(dot.document(lines), len(boxes), edges)
+    return Graph(dot.document(lines, title), len(boxes), edges)
 
 
 def _box(k: int, box: _Box, classes: list[_Class], tops: set[int]) -> str:

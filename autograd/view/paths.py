@@ -51,58 +51,68 @@ class Paths:
 
     def __init__(self, output: Value, wrt: Value) -> None:
         self.order = topological(output)
-        self.args = [node.args for node in self.order]
         self.number = number = {node: i for i, node in enumerate(self.order)}
-        self.top = len(self.order) - 1
-        self.bottom = number.get(wrt, -1)
-        self.active = active = [False] * len(self.order)
-        if self.bottom >= 0:
-            active[self.bottom] = True
-        for i, args in enumerate(self.args):
-            for arg in args:
-                if type(arg) is not float and active[number[arg]]:  # type: ignore[index]
-                    active[i] = True
-                    break
+        self.top = top = len(self.order) - 1
+        self.bottom = bottom = number.get(wrt, -1)
+        self.places: list[list[tuple[int, int]]] = [[]] * (bottom + 1)  # (place, operand) where something may come back
+        active = [i == bottom for i in range(top + 1)]
+        for i in range(bottom + 1, top + 1):
+            found = []
+            for place, arg in enumerate(self.order[i].args):
+                if type(arg) is not float:
+                    j = number[arg]  # type: ignore[index]
+                    if active[j]:
+                        found.append((place, j))
+                        active[i] = True
+            self.places.append(found)
         self.uses: dict[int, list[Use]] = {}
-        self.operands: dict[int, list[tuple[int, int, Any]]] = {}  # (place, operand, partial)
-        self.adjoint: dict[int, float] = {self.top: 1.0} if active[self.top] else {}
+        self.live = self.places  # without those on which nothing flows, as from a branch that was not taken
+        self.partials: dict[int, list[Any]] = {}  # of each place of ``live``
+        self.adjoint: list[Any] = [None] * (top + 1)
+        if active[top]:
+            self.adjoint[top] = 1.0
         self._sweep()
-        self.derivative = self.adjoint.get(self.bottom, 0.0)
+        self.derivative = 0.0 if self.adjoint[bottom] is None else self.adjoint[bottom]
         self._find_dominators()
-        self.budget = 2 * len(self.order) + 10_000  # edges that ``between`` may pass in all
+        self.budget = sum(map(len, self.uses.values())) + 20_000  # edges that ``between`` may pass in all
 
     def _sweep(self) -> None:
         """Reverse mode, as in ``sweeps``, keeping the edges that it takes."""
-        adjoints, uses, switched_off = self.adjoint, self.uses, False
+        order, places, adjoints, uses = self.order, self.places, self.adjoint, self.uses
+        switched_off = False
         for i in range(self.top, self.bottom, -1):
-            if i not in adjoints or not self.active[i]:
+            adjoint, mine = adjoints[i], places[i]
+            if adjoint is None or not mine:
                 continue
-            adjoint, live = adjoints[i], []
-            for edge in partials(self.order[i], self.args[i], self.number, self.active):
-                place, j, partial = edge
-                if type(partial) is int and partial == 0:
+            self.partials[i] = found = partials(order[i], mine)
+            for (place, j), partial in zip(mine, found, strict=True):
+                if partial == 0 and type(partial) is int:
                     switched_off = True
                     continue
-                live.append(edge)
-                if j in adjoints:
-                    adjoints[j] += adjoint * partial
-                    uses[j].append((i, place, partial))
-                else:
+                known = adjoints[j]
+                if known is None:
                     adjoints[j] = adjoint * partial
                     uses[j] = [(i, place, partial)]
-            self.operands[i] = live
+                else:
+                    adjoints[j] = known + adjoint * partial
+                    uses[j].append((i, place, partial))
         if switched_off:
             self._keep_those_that_lead_down()
 
     def _keep_those_that_lead_down(self) -> None:
-        """Drop the nodes that are left only by edges on which nothing flows."""
-        useful = {self.bottom}
-        for i in reversed(list(self.operands)):
-            self.operands[i] = [edge for edge in self.operands[i] if edge[1] in useful]
-            if self.operands[i]:
+        """Drop the edges on which nothing flows, and the nodes that have no others."""
+        useful, self.live = {self.bottom}, [*self.places]
+        for i in reversed(list(self.partials)):
+            kept = [
+                (edge, partial)
+                for edge, partial in zip(self.places[i], self.partials[i], strict=True)
+                if edge[1] in useful and not (type(partial) is int and partial == 0)
+            ]
+            self.live[i], self.partials[i] = [edge for edge, _ in kept], [partial for _, partial in kept]
+            if kept:
                 useful.add(i)
             else:
-                del self.operands[i]
+                del self.partials[i]
         for j in list(self.uses):
             if j in useful:
                 self.uses[j] = [use for use in self.uses[j] if use[0] in useful]
@@ -113,7 +123,8 @@ class Paths:
         """The nearest dominator of each node, by jump pointers: each answer takes the logarithm of the depth."""
         top = self.top
         self.dominator = above = [top] * (top + 1)
-        depth, jump = [0] * (top + 1), [top] * (top + 1)
+        self.depth = depth = [0] * (top + 1)  # how many dominators a node has
+        self.jump = jump = [top] * (top + 1)  # one of them, the further up the deeper
         for j in sorted(self.uses, reverse=True):
             uses = self.uses[j]
             found = uses[0][0]
@@ -135,14 +146,27 @@ class Paths:
 
     def edges(self) -> frozenset[Edge]:
         """All edges on the paths."""
-        return frozenset((i, place) for i, found in self.operands.items() for place, _, _ in found)
+        return frozenset((i, place) for i in self.partials for place, _ in self.live[i])
+
+    def length(self, above: int, below: int) -> int:
+        """How many nodes ``chain`` has."""
+        return self.depth[below] - self.depth[above] + 1
 
     def chain(self, above: int, below: int) -> list[int]:
         """The dominators of ``below`` from ``above``, one of them, down to ``below`` itself."""
-        found = [below]
-        while found[-1] != above:
-            found.append(self.dominator[found[-1]])
+        found, dominator = [below], self.dominator
+        while below != above:
+            below = dominator[below]
+            found.append(below)
         return found[::-1]
+
+    def ancestor(self, below: int, steps: int) -> int:
+        """The dominator of ``below`` so many steps up, in logarithmic time."""
+        depth = self.depth[below] - steps
+        while self.depth[below] > depth:
+            far = self.jump[below]
+            below = far if self.depth[far] >= depth else self.dominator[below]
+        return below
 
     def edge(self, below: int) -> Use | None:
         """The single edge that leads to a node, or None where several do."""
@@ -156,53 +180,58 @@ class Paths:
 
     def between(self, above: int, below: int) -> Between | None:
         """The derivative of a node by another that it dominates; None where the work for it would be too much."""
-        inside, ring = {above, below}, [below]
-        while ring and self.budget > 0:
-            uses = self.uses[ring.pop()]
-            self.budget -= len(uses)
+        uses_of, live, partials_of = self.uses, self.live, self.partials
+        inside, ring, budget = {above, below}, [below], self.budget
+        while ring and budget > 0:
+            uses = uses_of[ring.pop()]
+            budget -= len(uses)
             for user, _, _ in uses:
                 if user not in inside:
                     inside.add(user)
                     ring.append(user)
+        self.budget = budget
         if ring:
             return None
-        kept = {user for user, _, _ in self.uses[below]}
-        adjoints, paths = {above: 1.0}, {above: 1}
+        kept = {user for user, _, _ in uses_of[below]}
+        paths = {above: 1}
+        whole = above == self.top  # then the sweep has done the sum already
+        adjoints: Any = self.adjoint if whole else {above: 1.0}
         for i in sorted(inside, reverse=True):
             if i == below:
                 break
-            adjoint, count = adjoints[i], paths[i]
-            if i not in kept:
-                del paths[i]  # these may be very large numbers
-            for _, j, partial in self.operands[i]:
-                if j in inside:
-                    adjoints[j] = adjoints[j] + adjoint * partial if j in adjoints else adjoint * partial
-                    paths[j] = paths.get(j, 0) + count
-        returns = [Return(use, adjoints[use[0]] * use[2], paths[use[0]]) for use in self.uses[below]]
-        return Between(adjoints[below], sum(found.paths for found in returns), returns)
+            count = paths[i] if i in kept else paths.pop(i)  # these may be very large numbers
+            if whole:
+                for _, j in live[i]:
+                    if j in inside:
+                        paths[j] = paths[j] + count if j in paths else count
+                continue
+            adjoint = adjoints[i]
+            for (_, j), partial in zip(live[i], partials_of[i], strict=True):
+                if j in adjoints:
+                    adjoints[j] += adjoint * partial
+                    paths[j] += count
+                elif j in inside:
+                    adjoints[j] = adjoint * partial
+                    paths[j] = count
+        returns = [Return(use, adjoints[use[0]] * use[2], paths[use[0]]) for use in uses_of[below]]
+        return Between(adjoints[below], paths[below], returns)
 
 
-def partials(node: Value, args: Any, number: dict[Value, int], active: list[bool]) -> list[tuple[int, int, Any]]:
-    """(place, operand, partial) for each operand that is active."""
-    row = node.op
-    if row is None or not args:
-        return []
-    y, xs = node.data, numbers_of(node)
-    place, rules = 0, row.partials
+def partials(node: Value, places: list[tuple[int, int]]) -> list[Any]:
+    """The partial for each (place, operand) of ``places``."""
+    row: Any = node.op
+    y, xs, rules = node.data, numbers_of(node), row.partials
+    place = 0
     try:
-        if isinstance(rules, tuple):
+        if type(rules) is tuple:
             found = []
-            for place, arg in enumerate(args):  # the handler below reads `place`
-                if type(arg) is not float and active[number[arg]]:
-                    found.append((place, number[arg], rules[place](y, *xs)))
+            for place, _ in places:  # the handler below reads `place`
+                found.append(rules[place](y, *xs))
             return found
-        return [
-            (place, number[arg], partial)
-            for place, (arg, partial) in enumerate(zip(args, row.partials_at(y, xs), strict=True))
-            if type(arg) is not float and active[number[arg]]
-        ]
+        every = row.partials_at(y, xs)
+        return every if len(every) == len(places) else [every[place] for place, _ in places]
     except ERRORS as error:
-        raise explained(error, row, args, xs, place) from error
+        raise explained(error, row, node.args, xs, place) from error
 
 
 @contextmanager
@@ -227,13 +256,9 @@ def central_difference(paths: Paths) -> tuple[float, float] | None:
     x = next((numbers_of(order[i])[place] for i, place, _ in paths.uses.get(bottom, ())), order[bottom].data)
     plan = []
     for i in range(bottom + 1, top + 1):
-        node, args = order[i], paths.args[i]
-        if paths.active[i] and node.op is not None:
-            places = []
-            for place, arg in enumerate(args):
-                if type(arg) is not float and paths.active[paths.number[arg]]:  # type: ignore[index]
-                    places.append((place, paths.number[arg]))  # type: ignore[index]
-            plan.append((i, node.op.fn, list(numbers_of(node)), places))
+        if paths.places[i]:
+            node = order[i]
+            plan.append((i, node.op.fn, [*numbers_of(node)], paths.places[i]))  # type: ignore[union-attr]
 
     def at(t: float) -> float:
         value[bottom] = t

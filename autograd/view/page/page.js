@@ -1,15 +1,17 @@
 'use strict';
 const data = JSON.parse(document.getElementById('data').textContent);
 const $ = id => document.getElementById(id);
-const stage = $('stage'), svg = stage.querySelector('svg');
+const stage = $('stage'), picture = $('picture'), svg = picture.querySelector('svg');
 const SVG = 'http://www.w3.org/2000/svg';
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 let frame = data.frames.length - 1, shown = data.frames[frame];
-let at = 0, playing = false, last = 0, travel = null;
+let at = 0, playing = false, last = 0;
 
 // ---- the picture: what of it changes
 
 const make = (name, parent) => parent.appendChild(document.createElementNS(SVG, name));
+const graph = svg.querySelector('g.graph'), moved = graph.transform.baseVal.consolidate();
+const offset = { x: moved ? moved.matrix.e : 0, y: moved ? moved.matrix.f : 0 };
 const boxes = data.nodes.map((_, i) => $('n' + i).getBBox()); // before anything is added
 const nodes = data.nodes.map((_, i) => {
   const g = $('n' + i);
@@ -28,41 +30,57 @@ const nodes = data.nodes.map((_, i) => {
 });
 const edges = {};
 for (const g of svg.querySelectorAll('g.edge')) {
-  if (!/^e\d+_\d+$/.test(g.id)) continue;
-  const path = g.querySelector('path'), length = path.getTotalLength();
-  // asked for once: later on, it would have the whole picture laid out anew
-  edges[g.id] = { g, points: Array.from({ length: 17 }, (_, k) => path.getPointAtLength(length * (1 - k / 16))), said: '' };
+  if (/^e\d+_\d+$/.test(g.id)) edges[g.id] = { g, path: g.querySelector('path'), said: '' };
 }
-const dot = make('circle', svg.querySelector('g.graph'));
+
+// A browser paints an <svg> as a whole.  On sheets that lie one upon another, a step has only those painted anew that
+// it changes; the edges lie below the nodes.
+function sheets(found) {
+  for (let i = 0; i < found.length; i += 16) {
+    const sheet = picture.appendChild(svg.cloneNode(false)), inner = sheet.appendChild(graph.cloneNode(false));
+    inner.removeAttribute('id');
+    sheet.setAttribute('role', 'group');
+    sheet.removeAttribute('aria-label');
+    inner.append(...found.slice(i, i + 16));
+  }
+}
+sheets([...graph.querySelectorAll('g.edge')]);
+sheets([...graph.querySelectorAll('g.node')]);
+const dot = picture.appendChild(document.createElement('div'));
 dot.id = 'dot';
-dot.setAttribute('r', 5);
-dot.setAttribute('visibility', 'hidden');
 
 // ---- what is known at a step
 
-function state(k) {
-  const known = data.nodes.map(node => node.leaf), grad = data.nodes.map(() => null);
-  const waits = data.nodes.map(node => node.uses), returned = {};
-  for (let j = 0; j < k; j++) {
-    const step = data.steps[j];
-    if (step.k === 'f') known[step.n] = true;
-    else if (step.k === 's') grad[step.n] = shown.steps[j].g;
-    else { grad[step.m] = shown.steps[j].g; waits[step.m]--; returned[step.e] = true; }
-  }
-  return { known, grad, waits, returned };
+let known, grad, waits, returned;
+function forget() {
+  known = data.nodes.map(node => node.leaf);
+  grad = data.nodes.map(() => null);
+  waits = data.nodes.map(node => node.uses);
+  returned = {};
+}
+function learn(j) {
+  const step = data.steps[j];
+  if (step.k === 'f') known[step.n] = true;
+  else if (step.k === 's') grad[step.n] = shown.steps[j].g;
+  else { grad[step.m] = shown.steps[j].g; waits[step.m]--; returned[step.e] = true; }
 }
 
 function show(k, moving) {
-  at = Math.max(0, Math.min(data.steps.length, k));
-  const { known, grad, waits, returned } = state(at), step = at ? data.steps[at - 1] : null;
+  k = Math.max(0, Math.min(data.steps.length, k));
+  const before = at ? data.steps[at - 1] : {}, step = k ? data.steps[k - 1] : null;
+  const next = k === at + 1 && step.k !== 's'; // then all but what two steps are about stays as it is
+  if (!next) forget();
+  for (let j = next ? at : 0; j < k; j++) learn(j);
+  at = k;
   const backward = step && step.k !== 'f';
-  nodes.forEach((node, i) => {
-    const now = step && (step.n === i || step.m === i);
+  for (const i of next ? new Set([before.n, before.m, step.n, step.m]) : nodes.keys()) {
+    if (i === undefined) continue;
+    const node = nodes[i], now = step && (step.n === i || step.m === i);
     const value = known[i] ? shown.nodes[i].v : '?', slope = grad[i] === null ? '—' : grad[i];
     const left = backward && waits[i] > 0 ? 'waits for ' + waits[i] + (waits[i] > 1 ? ' returns' : ' return') : '';
     const full = backward && waits[i] === 0 && grad[i] !== null;
     const said = [now, known[i], value, slope, left, full].join();
-    if (said === node.said) return;
+    if (said === node.said) continue;
     node.said = said;
     node.g.classList.toggle('now', !!now);
     node.g.classList.toggle('later', !known[i]);
@@ -72,25 +90,22 @@ function show(k, moving) {
     write(node.wait, left);
     node.g.setAttribute('aria-label', data.nodes[i].name + ': data ' + (known[i] ? value : 'not computed yet') +
       ', gradient ' + (grad[i] === null ? 'not arrived' : slope) + (left ? ', ' + left : ''));
-  });
-  for (const id in edges) {
+  }
+  for (const id of next ? [before.e, step.e] : Object.keys(edges)) {
     const said = step && step.e === id ? 'now' : returned[id] ? 'returned' : '';
-    if (said === edges[id].said) continue;
+    if (!edges[id] || said === edges[id].said) continue;
     edges[id].said = said;
     edges[id].g.classList.toggle('now', said === 'now');
     edges[id].g.classList.toggle('returned', said === 'returned');
   }
   const lines = step ? shown.steps[at - 1].t : data.first;
-  $('where').textContent = !step ? 'Start' : backward ? 'Backward pass' : 'Forward pass';
+  write($('where'), !step ? 'Start' : backward ? 'Backward pass' : 'Forward pass');
   fill($('said'), lines);
   $('slider').value = at;
   $('slider').setAttribute('aria-valuetext', 'step ' + at + ' of ' + data.steps.length + ': ' + lines[0]);
-  $('count').textContent = at + ' of ' + data.steps.length;
-  const points = step && step.e && edges[step.e] ? edges[step.e].points : null;
-  travel = moving && points && !still.matches && +$('speed').value ? { points, begun: performance.now() } : null;
-  if (!travel) dot.setAttribute('visibility', 'hidden');
-  if (travel) requestAnimationFrame(fly);
+  write($('count'), at + ' of ' + data.steps.length);
   if (step) follow(nodes[step.m === undefined ? step.n : step.m].box);
+  fly(moving && step && step.e);
 }
 
 function write(place, text) {
@@ -100,23 +115,19 @@ function write(place, text) {
 }
 
 function fill(place, lines) {
-  place.replaceChildren(...lines.map(line => {
-    const p = document.createElement('p');
-    p.textContent = line;
-    return p;
-  }));
+  while (place.children.length > lines.length) place.lastChild.remove();
+  lines.forEach((line, i) => write(place.children[i] || place.appendChild(document.createElement('p')), line));
 }
 
 // the return travels against the arrow, from the result to the operand
-function fly(time) {
-  if (!travel) return;
-  const done = Math.max(0, Math.min(1, (time - travel.begun) / (600 / +$('speed').value || 600)));
-  const k = Math.min(15, Math.floor(done * 16)), [from, to] = [travel.points[k], travel.points[k + 1]], t = done * 16 - k;
-  dot.setAttribute('cx', from.x + (to.x - from.x) * t);
-  dot.setAttribute('cy', from.y + (to.y - from.y) * t);
-  dot.setAttribute('visibility', 'visible');
-  if (done < 1) requestAnimationFrame(fly);
-  else { travel = null; dot.setAttribute('visibility', 'hidden'); }
+function fly(id) {
+  dot.getAnimations().forEach(flight => flight.cancel());
+  const speed = +$('speed').value, edge = edges[id];
+  if (!edge || !speed || still.matches) return;
+  const length = edge.path.getTotalLength();
+  const way = Array.from({ length: 17 }, (_, k) => edge.path.getPointAtLength(length * (1 - k / 16)));
+  dot.animate(way.map(point => ({ transform: `translate(${px(point.x + offset.x)}px, ${px(point.y + offset.y)}px)`,
+    visibility: 'visible' })), { duration: 600 / speed });
 }
 
 function explain(i) {
@@ -183,43 +194,53 @@ document.addEventListener('keydown', event => {
   keys[event.key]();
 });
 
-// ---- zoom and pan, by the view box
+// ---- zoom and pan: the picture is moved as a whole, without being painted anew
 
-const all = svg.viewBox.baseVal, home = { x: all.x, y: all.y, w: all.width, h: all.height };
-let view = { ...home }, near = false, dragged = false;
-function look() { svg.setAttribute('viewBox', [view.x, view.y, view.w, view.h].join(' ')); }
-function whole() {
-  view = { ...home };
-  near = false;
-  if (scale() > 2) zoom(2 / scale()); // a small graph need not fill the page
-  near = false;
-  look();
-}
-function zoom(factor, cx = view.x + view.w / 2, cy = view.y + view.h / 2) {
-  near = true;
-  view = { x: cx - (cx - view.x) / factor, y: cy - (cy - view.y) / factor, w: view.w / factor, h: view.h / factor };
-  look();
-}
+const home = svg.viewBox.baseVal;
+let view = { x: 0, y: 0, scale: 1 }, near = false, dragged = false; // near: not all of it is to be seen
 let room = { w: stage.clientWidth, h: stage.clientHeight };
+function px(length) { return length * view.scale; }
+function look() {
+  picture.style.width = px(home.width) + 'px';
+  picture.style.height = px(home.height) + 'px';
+  picture.style.transform = `translate(${Math.round(view.x)}px, ${Math.round(view.y)}px)`;
+}
+function whole() {
+  near = false;
+  view.scale = Math.min(room.w / home.width, room.h / home.height, 2); // a small graph need not fill the page
+  view.x = (room.w - px(home.width)) / 2;
+  view.y = (room.h - px(home.height)) / 2;
+  look();
+}
+function zoom(factor, cx = room.w / 2, cy = room.h / 2) {
+  near = true;
+  view = { x: cx - (cx - view.x) * factor, y: cy - (cy - view.y) * factor, scale: view.scale * factor };
+  look();
+}
+function centre(box) {
+  // as far as the picture goes: beyond its edge there is nothing to be seen
+  const within = (start, size, most) => size < most ? (most - size) / 2 : Math.max(most - size, Math.min(0, start));
+  view.x = within(room.w / 2 - px(box.x + offset.x + box.width / 2), px(home.width), room.w);
+  view.y = within(room.h / 2 - px(box.y + offset.y + box.height / 2), px(home.height), room.h);
+  look();
+}
+let followed = 0;
+function follow(box) {
+  const now = performance.now();
+  if (!near || (playing && now - followed < 500)) return; // what jumps from frame to frame cannot be read
+  const x = view.x + px(box.x + offset.x), y = view.y + px(box.y + offset.y);
+  if (x < 20 || x + px(box.width) > room.w - 20 || y < 20 || y + px(box.height) > room.h - 20) {
+    followed = now;
+    centre(box);
+  }
+}
 let begun = false;
 new ResizeObserver(() => {
   room = { w: stage.clientWidth, h: stage.clientHeight };
-  if (!begun && room.w && room.h) begin(); // in a frame, it has no size at first
+  if (!room.w || !room.h) return; // in a frame, it has no size at first
+  if (!begun) begin();
+  else if (!near) whole();
 }).observe(stage);
-function scale() { return Math.min(room.w / view.w, room.h / view.h); }
-function follow(box) {
-  if (!near) return;
-  const [w, h] = [room.w / scale(), room.h / scale()];
-  const x = view.x + view.w / 2 - w / 2, y = view.y + view.h / 2 - h / 2;
-  const by = offset.y;
-  if (box.x < x + 20 || box.x + box.width > x + w - 20 || box.y + by < y + 20 || box.y + by + box.height > y + h - 20) {
-    view.x = box.x + box.width / 2 - view.w / 2;
-    view.y = box.y + by + box.height / 2 - view.h / 2;
-    look();
-  }
-}
-const moved = svg.querySelector('g.graph').transform.baseVal.consolidate();
-const offset = { x: moved ? moved.matrix.e : 0, y: moved ? moved.matrix.f : 0 };
 let grip = null;
 stage.addEventListener('pointerdown', event => { grip = { x: event.clientX, y: event.clientY }; dragged = false; });
 addEventListener('pointermove', event => {
@@ -227,23 +248,24 @@ addEventListener('pointermove', event => {
   const [dx, dy] = [event.clientX - grip.x, event.clientY - grip.y];
   if (Math.abs(dx) + Math.abs(dy) < 4 && !dragged) return;
   dragged = near = true;
-  view.x -= dx / scale();
-  view.y -= dy / scale();
+  view.x += dx;
+  view.y += dy;
   grip = { x: event.clientX, y: event.clientY };
   look();
 });
 addEventListener('pointerup', () => { grip = null; });
 stage.addEventListener('wheel', event => {
   event.preventDefault();
-  const box = svg.getBoundingClientRect(), s = scale();
-  zoom(event.deltaY < 0 ? 1.15 : 1 / 1.15, view.x + view.w / 2 + (event.clientX - box.x - box.width / 2) / s,
-    view.y + view.h / 2 + (event.clientY - box.y - box.height / 2) / s);
+  const box = stage.getBoundingClientRect();
+  zoom(event.deltaY < 0 ? 1.15 : 1 / 1.15, event.clientX - box.x, event.clientY - box.y);
 }, { passive: false });
 function begin() {
   begun = true;
+  picture.style.setProperty('--ratio', home.width / home.height);
   whole();
-  if (scale() < 0.6) { // too small to read as a whole: near where it begins, and on to where it happens
-    zoom(0.9 / scale(), nodes[0].box.x + nodes[0].box.width / 2, nodes[0].box.y + offset.y);
+  if (view.scale < 0.6) { // too small to read as a whole: near where it begins, and on to where it happens
+    zoom(0.9 / view.scale);
+    centre(nodes[0].box);
   }
 }
 

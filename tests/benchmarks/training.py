@@ -18,6 +18,7 @@ import gc
 import importlib.util
 import json
 import math
+import operator
 import random
 import statistics
 import sys
@@ -103,7 +104,9 @@ def gpt(value: Any) -> Iterator[Step]:
     """The notebook's own cells, up to the one that defines a step, on this engine's class."""
     notebook = json.loads(Path(ROOT, "notebooks", "gpt.ipynb").read_text(encoding="utf-8"))
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    names: dict[str, Any] = {"random": random, "Value": value}
+    names: dict[str, Any] = {"random": random, "Value": value, "take": lambda items, index: items[index]}
+    for name in ("exp", "log", "relu"):  # of autograd.math in the notebook
+        names[name] = operator.methodcaller(name)
     for cell in cells[1:]:  # the first imports glassgrad and reads the words
         if "STEPS =" in cell:
             break

@@ -117,7 +117,7 @@ def _function(
     if apart is not None:
         body += [
             f"%apart = getelementptr double, ptr %work, i64 {points * plan.work}",
-            f"call void @llvm.memset.p0.i64(ptr align 8 %apart, i8 0, i64 {8 * apart.width * sums}, i1 false)",
+            *_emptied(apart.type, sums),
         ]
     for lane in range(0, points or 1, first.width):
         moved = {p: f"%{p}.{lane}" for p in ("varying", "outputs", "work")} if lane else {}
@@ -130,6 +130,21 @@ def _function(
     return [*body, "ret i64 0", "}"]
 
 
+def _emptied(kind: str, sums: int) -> list[str]:
+    """A loop that sets the lanes' sums to 0: ``memset`` would have to be found, as all that others define."""
+    return [
+        "br label %empty",
+        "empty:",
+        "%e = phi i64 [0, %0], [%e.next, %empty]",
+        f"%e.at = getelementptr {kind}, ptr %apart, i64 %e",
+        f"store {kind} zeroinitializer, ptr %e.at, align 8",
+        "%e.next = add i64 %e, 1",
+        f"%e.more = icmp ult i64 %e.next, {sums}",
+        "br i1 %e.more, label %empty, label %points",
+        "points:",
+    ]
+
+
 def _together(emitter: Emitter, sums: int) -> list[str]:
     """A loop that adds the lanes' sums to those of all points."""
     kind = emitter.type
@@ -137,7 +152,7 @@ def _together(emitter: Emitter, sums: int) -> list[str]:
     return [
         "br label %sum",
         "sum:",
-        "%k = phi i64 [0, %0], [%next, %sum]",
+        "%k = phi i64 [0, %points], [%next, %sum]",
         f"%from = getelementptr {kind}, ptr %apart, i64 %k",
         f"%lanes = load {kind}, ptr %from, align 8",
         "%to = getelementptr double, ptr %sums, i64 %k",
@@ -161,7 +176,6 @@ def _merged(preambles: Sequence[str]) -> list[str]:
         "declare i64 @llvm.fptosi.sat.i64.f64(double)": None,
         "declare double @llvm.sqrt.f64(double)": None,
         "declare i64 @llvm.umin.i64(i64, i64)": None,
-        "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)": None,
     }
     for preamble in preambles:
         piece: list[str] = []

@@ -177,7 +177,7 @@ def test_no_right_gradient_of_the_bank_is_accused_and_evaluations_are_few() -> N
         for row, floor in zip(found.rows, task.floors, strict=True):
             assert row.verdict == "ok" or 1e3 * floor > 1e-5, (task, row)
             assert counts[-1] <= 60 or 1e3 * floor > 1e-5, (task, counts[-1])
-    assert sorted(counts)[len(counts) * 2 // 3] <= 40
+    assert sorted(counts)[len(counts) * 3 // 4] <= 40
 
 
 @pytest.mark.parametrize("fault", [1e-1, -1e-3, 1e-4, -2.0])
@@ -188,6 +188,18 @@ def test_every_fault_in_the_bank_that_rounding_shows_is_found(fault: float) -> N
                 found = on_bank(task, (*task.gradient[:i], slope * (1 + fault), *task.gradient[i + 1 :]))
                 assert found.rows[i].verdict == "wrong", (task, i, str(found))
                 assert found.rows[i].resolution <= abs(fault)
+                assert found.evaluations <= 60 * len(task.xs) + 10, (task, i, found.evaluations)
+
+
+def test_a_derivative_of_0_is_refused_where_rounding_makes_stairs() -> None:
+    counts = [
+        on_bank(task, tuple(slope if j != i else 0.0 for j, slope in enumerate(task.gradient)))
+        for task in tasks()
+        for i in range(len(task.xs))
+        if task.gradient[i] and task.shows(i, -1.0)
+    ]
+    assert not any(found.passed for found in counts)
+    assert max(found.evaluations / len(found.point) for found in counts) <= 110
 
 
 @given(programs(), st.tuples(numbers(), numbers()), st.sampled_from((0, 1)), st.sampled_from((1.001, 0.9, -1.0)))
@@ -273,8 +285,6 @@ def test_the_remainder_falls_as_its_square_or_not() -> None:
     wrong = remainder(rises, 1.01 * math.cos(0.7), 1e-16)
     assert wrong.rate == pytest.approx(1.0, abs=0.05)
     assert wrong.bound == pytest.approx(0.01 * math.cos(0.7), rel=0.9)
-    assert wrong.is_sure(1e-4)
-    assert not wrong.is_sure(0.3)
     assert remainder([(h, 2 * h) for h in steps], 2.0, 1e-16).rate is None
 
 

@@ -14,8 +14,8 @@ from functools import partial
 
 from .box import BlackBox, attempted
 from .claims import Claim, Matrix
-from .differences import EPSILON, RESOLUTION, WIDEST, Line, Slope, numeric_slope
-from .examine import SAFETY, judge
+from .differences import EPSILON, RESOLUTION, Differences, Line, Slope
+from .examine import SAFETY, hear, judge, resolve, settle_zeros
 from .report import GradientRow
 from .rounding import SPACING, natural_length, noise_along
 from .taylor import Remainder, remainder
@@ -63,25 +63,13 @@ class Claimed:
             warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of steps outside the domain
             columns = [self.column(self.line(i), i) for i in range(len(self.xs))]
         for o in range(len(self.ys)):
-            self.settle_zeros([column[o] for column in columns])
+            settle_zeros([column[o] for column in columns], self.xs, self.resolution)
         return [columns[i][o] for o in range(len(self.ys)) for i in range(len(self.xs))]
-
-    def settle_zeros(self, rows: list[GradientRow]) -> None:
-        """A derivative of 0 has no size of its own: it is measured by the largest of its output's, for steps of the
-        scale of the arguments."""
-        scales = [abs(x) or 1.0 for x in self.xs]
-        largest = max((abs(row.claimed) * scale for row, scale in zip(rows, scales, strict=True)), default=0.0)
-        for row, scale in zip(rows, scales, strict=True):
-            known = row.claimed == 0.0 and abs(row.numeric) <= row.tolerance < math.inf and largest
-            if known and row.verdict in ("inconclusive", "ok") and row.tolerance:
-                row.resolution = row.tolerance * scale / largest
-                if row.verdict == "inconclusive" and row.resolution <= self.resolution:
-                    row.verdict, row.note = "ok", "0 beside the others"
 
     def line(self, i: int) -> Line:
         return Line(self.box.flat, self.xs, i, self.ys, self.box.formats[i])
 
-    def column(self, line: Line, i: int, again: bool = True) -> list[GradientRow]:
+    def column(self, line: Line, i: int) -> list[GradientRow]:
         """The rows of all outputs by the argument that moves along the line."""
         claims = [row[i] for row in self.matrix]
         guides = [self.guide(line, o, claim) for o, claim in enumerate(claims)]
@@ -89,7 +77,7 @@ class Claimed:
         for o, (claim, noise) in enumerate(zip(claims, self.noise(line, guides), strict=True)):
             line.allowed = max(FIRST_LOOK, len(line.taken) + 40) if o else FIRST_LOOK
             rounding = partial(self.noise_of_claim, o, i, claim)
-            rows.append(self.row(line, o, claim, noise, guides[o], rounding, again))
+            rows.append(self.row(line, o, claim, noise, guides[o], rounding))
         if self.oracle is not None:
             for row, slope in zip(rows, self.oracle(i), strict=True):
                 adopt(row, slope, EXACT * abs(slope), self.rounding(row), "mpmath")
@@ -97,6 +85,8 @@ class Claimed:
             self.consult(rows, i, line)
         for row in rows:
             resolve(row)
+            if row.verdict == "inconclusive" and row.resolution < 0.5:
+                row.note = f"no fault above {row.resolution:.1g} of it; differences show no more"
         return rows
 
     def guide(self, line: Line, o: int, claim: float) -> float:
@@ -136,17 +126,14 @@ class Claimed:
         noise: float,
         guide: float,
         rounding_of_claim: Callable[[], float],
-        again: bool,
     ) -> GradientRow:
-        """The verdict on one claim by differences along a line, and the rate of its Taylor remainder.
-
-        ``again`` looks twice before it accuses, unless the second witness has no doubt.
-        """
+        """The verdict on one claim by differences along a line, and the rate of its Taylor remainder."""
         row = GradientRow(1, "", (), claim, claim, math.nan, math.inf, math.inf, "not finite")
         if not math.isfinite(self.ys[o]):
             row.note = f"the function is {self.ys[o]}"
             return row
-        slope = numeric_slope(line, o, noise, guide, opaque=True)
+        differences = Differences(line, o, noise, guide, opaque=True)
+        slope = differences.slope()
         if not math.isfinite(claim):
             row.note, row.numeric, row.error = "the claim is not finite", slope.value, slope.error
             return row
@@ -155,34 +142,23 @@ class Claimed:
         if row.verdict == "wrong" and abs(claim - slope.value) < 1e-2 * abs(claim):
             rounding += rounding_of_claim()
             judge(row, claim, claim, slope, rounding, self.resolution)
-        if row.verdict == "inconclusive" and self.remainder(row, line, o, noise).speaks_against:
-            line.allowed += FIRST_LOOK
-            slope = numeric_slope(line, o, noise, guide, opaque=True)
+        second = self.remainder(row, line, o, noise)
+        if row.verdict == "inconclusive" and second.speaks_against and not claim:
+            line.allowed = len(line.taken) + FIRST_LOOK
+            guide = second.bound
+            noise = max(noise, self.noise(line, [guide] * len(self.ys))[o])
+            differences = Differences(line, o, noise, guide, opaque=True)
+            slope = differences.slope()
             judge(row, claim, claim, slope, rounding, self.resolution)
-        doubted = row.verdict == "wrong" and slope.kind != "kink" and again
-        if doubted and not self.remainder(row, line, o, noise).is_sure(WIDEST * line.unit):
-            line.allowed = math.inf
-            slope = numeric_slope(line, o, noise, guide, opaque=True, again=True)
-            judge(row, claim, claim, slope, rounding, self.resolution)
+        if row.verdict == "wrong" and not slope.kind and slope.reach and (stair := differences.stairs(slope)):
+            judge(row, claim, claim, differences.beyond(stair), rounding, self.resolution)
         if row.verdict == "still":
             row.verdict, row.note = "ok", "the function does not move"
-        self.hear(row, self.remainder(row, line, o, noise))
+        hear(row, self.remainder(row, line, o, noise))
         return row
 
     def remainder(self, row: GradientRow, line: Line, o: int, noise: float) -> Remainder:
-        taken = [(t - line.x, got[o] - self.ys[o]) for t, got in line.taken.items() if got is not None]
-        return remainder(taken, row.claimed, noise)
-
-    def hear(self, row: GradientRow, found: Remainder) -> None:
-        """The second witness, and what to say if it contradicts the first."""
-        row.rate = found.rate
-        gap = abs(row.claimed - row.numeric)
-        if row.verdict == "wrong" and not row.note and found.speaks_for and found.bound < gap / 2:
-            row.note = _rate(found.rate, "but ") + ": the two witnesses differ"
-        elif row.verdict == "ok" and found.speaks_against and found.bound > 10 * row.tolerance:
-            row.note = _rate(found.rate, "though ") + ", over all steps that noise does not hide"
-        elif row.verdict == "inconclusive" and not row.note:
-            row.note = "finite differences are too rough"
+        return remainder(line.rises(o), row.claimed, noise)
 
     # ---- the complex step
 
@@ -275,23 +251,3 @@ def adopt(row: GradientRow, slope: float, error: float, rounding: float, oracle:
     """Judge the claim by what another oracle says."""
     judge(row, row.claimed, row.claimed, Slope(slope, error), rounding)
     row.oracle = oracle
-
-
-def resolve(row: GradientRow) -> None:
-    """The smallest relative fault that would have been noticed."""
-    size = abs(row.numeric) or abs(row.claimed)
-    known = row.tolerance < math.inf and math.isfinite(row.numeric) and row.verdict not in ("kink", "jump")
-    row.resolution = (
-        (row.tolerance + abs(row.claimed - row.numeric)) / size
-        if known and size
-        else (0.0 if known and not row.tolerance else math.inf)
-    )
-    if row.verdict == "wrong" and known and size:
-        row.resolution = row.tolerance / size
-    if row.verdict == "inconclusive" and row.resolution < 0.5:
-        row.note = f"no fault above {row.resolution:.1g} of it; differences show no more"
-
-
-def _rate(rate: float | None, link: str) -> str:
-    falls = "is noise alone" if rate is None else f"falls as h^{rate:.2g}"
-    return f"{link}the Taylor remainder {falls}"

@@ -39,6 +39,7 @@ WIDEST = 1e-3  # the tread of a stair that rounding makes, relative to x or 1
 
 TWO_SIDED = tuple(math.sqrt(v) for v in (35 / 36, 0.625, 0.33, 0.12, 1 / 60))
 ONE_SIDED = tuple(math.sqrt(v) for v in (0.971, 0.818, 0.624, 0.43, 0.255, 0.13, 0.0529 + 1e-3, 0.0145, 0.0016))
+FEW = tuple(math.sqrt(v) for v in (0.96, 0.58, 0.37, 0.19, 0.06, 0.007))
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -88,6 +89,10 @@ class Line:
             self.taken[t] = found
         return self.taken[t]
 
+    def rises(self, o: int) -> list[tuple[float, float]]:
+        """The steps that were taken, each with the rise of an output."""
+        return [(t - self.x, got[o] - self.ys[o]) for t, got in self.taken.items() if got is not None]
+
 
 class Sample(NamedTuple):
     step: float
@@ -130,7 +135,7 @@ class Differences:
     the steps, and in nothing else.
     """
 
-    def __init__(self, line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool) -> None:
+    def __init__(self, line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool = False) -> None:
         self.line, self.o, self.noise, self.opaque = line, o, noise, opaque
         self.before = len(line.taken)
         self.y, self.guide = line.ys[o], abs(guide)
@@ -151,9 +156,16 @@ class Differences:
             self.steps = sorted({*self.steps, *(h for h in near if bottom < h < self.start)}, reverse=True)
         if not x and bottom <= 8 * SMALLEST:
             self.steps += DEEPER
+        self.steps = sorted({self.taken_near(step) for step in self.steps}, reverse=True)
         self.close = not x or self.steps[-1] < x / 4  # or floats are sparse around x
         self.scouts = {side: [self.sample(side * step) for step in self.steps] for side in (-1, 1)}
         self.sides = [side for side in (-1, 1) if self.scouts[side][-1] is not None]
+
+    def taken_near(self, step: float) -> float:
+        """A step like this one that was taken already to both sides, or else this one."""
+        x, taken = self.line.x, self.line.taken
+        like = [h for t in taken if step / 4 < (h := t - x) < 4 * step and x - h in taken and h < self.start]
+        return min(like, key=lambda h: abs(math.log(h / step)), default=step)
 
     def on_grid(self, reach: float) -> float:
         """The next smaller size of a window."""
@@ -166,11 +178,14 @@ class Differences:
             return None
         return Sample(self.line.actual(step), got[self.o] - self.y)
 
-    def window(self, reach: float, sides: Sequence[int], noise: float) -> Window | None:
+    def window(self, reach: float, sides: Sequence[int], noise: float, parts: Sequence[float] = ()) -> Window | None:
         """The fit through steps of this size on these sides; None if f fails at one of them."""
         spacing = self.line.spacing
         samples, last = [Sample(0.0, 0.0)], 0.0
-        for part in reversed(TWO_SIDED if len(sides) == 2 else ONE_SIDED):
+        parts = parts or (TWO_SIDED if len(sides) == 2 else ONE_SIDED)
+        if any(self.sample(side * self.line.actual(reach * parts[0])) is None for side in sides):
+            return None
+        for part in reversed(parts):
             last = max(self.line.actual(reach * part), last + spacing)
             for side in sides:
                 found = self.sample(side * last)
@@ -188,12 +203,17 @@ class Differences:
 
     # ---- the search for a window
 
-    def search(self, sides: Sequence[int]) -> Window | None:
+    def search(self, sides: Sequence[int], start: float = 0.0) -> Window | None:
         """The window that tells the slope best, among those that foretell the scouts; or the best of the others, with
         the noise that it then takes."""
         best: Window | None = None
         unheld: list[Window] = []
-        reach, low, high = self.start, 0.0, math.inf  # at low, rounding is all the error; at high, structure is
+        start = start or min([self.start, *(3 * step for step in self.settled(sides, together=True)[:1])])
+        reach, low, high = (
+            self.on_grid(start),
+            0.0,
+            math.inf,
+        )  # at low, rounding is all the error; at high, structure is
         for _ in range(5):
             if len(self.line.taken) - self.before > EVALUATIONS - 10 or not self.line.has_room_for(10):
                 break
@@ -224,8 +244,11 @@ class Differences:
             reach = self.on_grid(reach)
             if not low < reach < high:
                 break
-        if best is None and unheld and self.opaque:
-            return min((self.rough(window, sides) for window in unheld), key=lambda window: window.error)
+        if unheld and self.opaque and (best is None or not best.resolves(1e-2)):
+            rough = min((self.rough(window, sides) for window in unheld), key=lambda window: window.error)
+            if best is None or (rough.error < best.error and not rough.contradicts(best)):
+                self.noise = max(self.noise, rough.fit.noise)
+                return rough
         return best
 
     def prefers(self, now: Window, best: Window) -> bool:
@@ -258,17 +281,20 @@ class Differences:
             there = [] if None in samples else [*there, step]
         return there
 
-    def settled(self, sides: Sequence[int]) -> list[float]:
-        """The scouts' steps from the first on after which the quotients of no side change, but for noise."""
+    def settled(self, sides: Sequence[int], together: bool = False) -> list[float]:
+        """The scouts' steps from the first on after which the quotients of no side change, but for noise; or those of
+        both sides ``together``, in which what bends f to the same side cancels."""
         there = self.inside(sides)
-        count = len(there)
-        largest = max((abs(s.quotient) for side in sides for s in self.scouts[side] if s is not None), default=0.0)
-        for side in sides:
+        skip, count = len(self.steps) - len(there), len(there)
+        quotients = [[s.quotient for s in self.scouts[side][skip:] if s is not None] for side in sides]
+        largest = max((abs(q) for line in quotients for q in line), default=0.0)
+        if together:
+            quotients = [[sum(pair) / len(pair) for pair in zip(*quotients, strict=True)]]
+        for line in quotients:
             low, high, same = -math.inf, math.inf, 0
-            for sample in reversed(self.scouts[side][len(self.steps) - len(there) :]):
-                assert sample is not None
-                room = 8 * self.noise / abs(sample.step) + max(0.1 * abs(sample.quotient), 1e-3 * largest)
-                low, high = max(low, sample.quotient - room), min(high, sample.quotient + room)
+            for step, quotient in zip(reversed(there), reversed(line), strict=True):
+                room = 8 * self.noise / step + max(0.1 * abs(quotient), 1e-3 * largest)
+                low, high = max(low, quotient - room), min(high, quotient + room)
                 if low > high:
                     break
                 same += 1
@@ -393,22 +419,46 @@ class Differences:
             reach = self.on_grid(reach / GRID)
         return None
 
-    def goes_on(self, reach: float) -> bool:
-        """Whether f is smooth beyond these steps, until it bends on all sides: what seems a slope may be the tread of a
-        stair that rounding in a black box has made, which breaks off before."""
-        bent = set[int]()
-        for _ in range(16):
-            if reach >= WIDEST * self.line.unit or len(bent) == len(self.sides):
+    def stairs(self, found: Slope) -> float:
+        """0.0 if f is smooth where a slope ceases to hold, to one side of x at least; else the noise there: what seems
+        a slope is the tread of a stair that rounding in a black box has made, which breaks off."""
+        noises = []
+        for side in self.sides:
+            end = self.end_of(side, found)
+            window = self.window(1.2 * end, [side], self.noise, FEW) if end else None
+            if window is None or window.fit.noise <= 0.02 * window.scale * window.reach:
+                return 0.0
+            noises.append(window.fit.noise)
+        return min(noises)
+
+    def beyond(self, noise: float) -> Slope:
+        """The slope by large steps, over stairs of this height."""
+        self.noise = max(self.noise, noise)
+        self.line.allowed, self.before = max(self.line.allowed, len(self.line.taken) + 20), len(self.line.taken)
+        window = self.search(self.sides, self.first)
+        return Slope() if window is None else Slope(window.slope, window.error, window.scale, window.reach)
+
+    def end_of(self, side: int, found: Slope) -> float:
+        """About the largest step up to which a slope holds; 0.0 if it does as far as f, or a tread, may reach."""
+
+        def holds(step: float) -> bool:
+            sample = self.sample(side * step)
+            if sample is None or not sample.step:
+                return sample is not None
+            return abs(sample.quotient - found.value) <= 0.2 * max(abs(sample.quotient), abs(found.value))
+
+        within, widest = found.reach, WIDEST * self.line.unit
+        beyond = sorted(h for t in self.line.taken if within < (h := side * (t - self.line.x)) < widest)
+        end = 0.0
+        for step in [*beyond, widest] if within < widest else []:
+            if not holds(step):
+                end = step if self.sample(side * step) is not None else 0.0  # f ends there
                 break
-            reach *= 2.5
-            ends = {side: self.window(reach, [side], self.noise) for side in self.sides}
-            smooth = {s: end for s, end in ends.items() if end and end.fit.noise <= 0.02 * end.scale * end.reach}
-            if not smooth:
-                return not any(ends.values())
-            bent.update(
-                s for s, end in smooth.items() if abs(end.fit.rise(s) - s * end.fit.slope) > 0.2 * end.scale * end.reach
-            )
-        return True
+            within = step
+        while end > 1.8 * within:
+            middle = within * math.sqrt(end / within)
+            within, end = (middle, end) if holds(middle) else (within, middle)
+        return end
 
     def limit(self) -> Slope:
         """For want of better the quotient at the smallest steps, if rises vanish there, and how much it changed."""
@@ -432,6 +482,6 @@ def numeric_slope(line: Line, o: int, noise: float, guide: float, opaque: bool, 
         return Slope()
     differences = Differences(line, o, noise, guide, opaque, again)
     found = differences.slope()
-    if again and opaque and not found.kind and found.reach and not differences.goes_on(found.reach):
-        return replace(found, error=math.inf)
+    if again and opaque and not found.kind and found.reach and (noise := differences.stairs(found)):
+        return differences.beyond(noise)
     return found

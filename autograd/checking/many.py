@@ -15,8 +15,9 @@ from functools import partial
 from typing import Any
 
 from .box import BlackBox
-from .claimed import Claimed, resolve
+from .claimed import Claimed
 from .differences import EPSILON, Line
+from .examine import resolve
 from .report import Directions, GradientRow
 
 FEW = 3  # coordinates that are named
@@ -79,7 +80,7 @@ class Sought:
         rows = []
         for o, noise in enumerate(self.claimed.noise(line, slopes)):
             rounding = EPSILON * float(abs(self.matrix[o] * d).sum())
-            row = self.claimed.row(line, o, slopes[o], noise, slopes[o], partial(float, rounding), again=False)
+            row = self.claimed.row(line, o, slopes[o], noise, slopes[o], partial(float, rounding))
             resolve(row)
             rows.append(row)
             self.tolerance[o] = max(self.tolerance[o], row.tolerance)
@@ -141,7 +142,7 @@ def in_directions(
         if wrong:
             o = wrong[0]
             for i in sought.faults(d, o, found[o].claimed - found[o].numeric):
-                named = claimed.column(claimed.line(i), i, again=False)
+                named = claimed.column(claimed.line(i), i)
                 add(named, names(i))
                 rows += [row for output, row in enumerate(named) if output == o or row.verdict == "wrong"]
             count = k

@@ -470,6 +470,42 @@ def test_the_chance_to_miss_is_that_of_the_draws() -> None:
         assert directions.chance_to_miss(fault) == pytest.approx(missed, abs=0.01)
 
 
+def test_a_pushforward_of_many_numbers_is_asked_for_few_tangents() -> None:
+    tangents = []
+
+    def pushforward(x: Any, v: Any, factor: float = 1.0) -> Any:
+        tangents.append(v)
+        g = many_gradient(x)
+        g[777] *= factor
+        return float(np.sum(g * v))
+
+    found = check_grads(many, X, jvp=pushforward, strict=True)
+    assert [row.by for row in found.rows] == [("direction 1",), ("direction 2",), ("direction 3",)]
+    assert len(tangents) < 10
+    assert found.directions is not None
+    size = np.mean(np.abs(many_gradient(X)) * np.maximum(np.abs(X), np.median(np.abs(X))))
+    assert found.directions.size == pytest.approx(size, rel=0.9)
+    tangents.clear()
+    wrong = report(many, X, jvp=lambda x, v: pushforward(x, v, 1.5))
+    assert [row.by for row in wrong.rows if row.verdict == "wrong"][-1] == ("x[777]",)
+    assert wrong.evaluations <= 200
+    assert len(tangents) < 200
+
+
+def test_faults_of_a_pushforward_with_two_results_in_a_structure() -> None:
+    p = {"a": np.linspace(1, 2, 150), "b": np.linspace(1e4, 2e4, 150)}
+
+    def f(p: Any) -> Any:
+        return [np.sum(p["a"] ** 2), np.sum(np.log(p["b"]))]
+
+    def pushforward(p: Any, v: Any, wrong: float = 1.0) -> Any:
+        return [np.sum(2 * p["a"] * v["a"]), np.sum(v["b"] / p["b"]) + (wrong - 1) * v["b"][42] / p["b"][42]]
+
+    assert check_grads(f, (p,), jvp=pushforward, strict=True).passed
+    found = report(f, (p,), jvp=lambda p, v: pushforward(p, v, -1.0))
+    assert ("f[1]", ("p['b'][42]",)) in {(row.output, row.by) for row in found.rows if row.verdict == "wrong"}
+
+
 # ---- structure -------------------------------------------------------------------------------------------------------
 
 
@@ -486,6 +522,62 @@ def test_an_entry_outside_the_pattern_is_named() -> None:
     (row,) = [row for row in wrong.rows if not row.passed]
     assert (row.output, row.by) == ("f[1]", ("x[2]",))
     assert "an entry outside the pattern" in row.note
+
+
+BAND = np.abs(np.subtract.outer(np.arange(40), np.arange(40))) <= 1
+
+
+def chain(x: Any) -> Any:
+    y = np.sin(x) * np.arange(1, 41)
+    y[1:] += x[:-1] ** 2
+    y[:-1] += np.exp(x[1:])
+    return y
+
+
+def chain_jacobian(x: Any) -> Any:
+    return np.diag(np.cos(x) * np.arange(1, 41)) + np.diag(2 * x[:-1], -1) + np.diag(np.exp(x[1:]), 1)
+
+
+def test_columns_that_share_no_row_are_differenced_together() -> None:
+    x = np.linspace(-1, 1.5, 40)
+    dense = check_grads(chain, x, jacobian=chain_jacobian)
+    sparse = check_grads(chain, x, jacobian=chain_jacobian, pattern=BAND, strict=True)
+    assert len(sparse.rows) == len(dense.rows) == 1600
+    assert sparse.evaluations < dense.evaluations / 8
+    for row, other, inside in zip(sparse.rows, dense.rows, BAND.ravel(), strict=True):
+        assert (row.output, row.by, row.verdict) == (other.output, other.by, other.verdict)
+        assert abs(row.numeric - row.claimed) <= row.tolerance
+        assert row.resolution < 1e-5
+        assert inside or row.numeric == 0.0
+
+
+@pytest.mark.parametrize(("o", "i"), [(3, 3), (0, 1), (39, 38)])
+def test_a_wrong_entry_of_a_sparse_jacobian_is_named(o: int, i: int) -> None:
+    def wrong(x: Any) -> Any:
+        jacobian = chain_jacobian(x)
+        jacobian[o, i] *= 1.001
+        return scipy.sparse.csr_matrix(jacobian)
+
+    found = report(chain, np.linspace(-1, 1.5, 40), jacobian=wrong, pattern=scipy.sparse.csr_matrix(BAND))
+    (row,) = [row for row in found.rows if not row.passed]
+    assert (row.output, row.by) == (f"chain[{o}]", (f"x[{i}]",))
+    assert "a common factor" not in "".join(found.causes)
+
+
+def test_an_entry_outside_the_pattern_is_named_where_columns_are_together() -> None:
+    def f(x: Any) -> Any:
+        y = chain(x)
+        y[5] += 1e-3 * x[20]
+        return y
+
+    found = report(f, np.linspace(-1, 1.5, 40), jacobian=chain_jacobian, pattern=BAND)
+    (row,) = [row for row in found.rows if not row.passed]
+    assert (row.output, row.by) == ("f[5]", ("x[20]",))
+    assert row.note == "an entry outside the pattern"
+    outside = report(
+        chain, np.linspace(-1, 1.5, 40), jacobian=lambda x: chain_jacobian(x) + 0.1 * np.eye(40, k=7), pattern=BAND
+    )
+    assert {row.by[0] for row in outside.rows if not row.passed} == {f"x[{i}]" for i in range(7, 40)}
 
 
 def test_a_hessian_that_is_not_symmetric_is_told() -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from .box import BlackBox, attempted
@@ -59,8 +60,7 @@ class Claimed:
 
     def rows(self) -> list[GradientRow]:
         """A row for each output and input, in this order; the caller names them."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of steps outside the domain
+        with quiet():
             columns = [self.column(self.line(i), i) for i in range(len(self.xs))]
         for o in range(len(self.ys)):
             settle_zeros([column[o] for column in columns], self.xs, self.resolution)
@@ -72,12 +72,7 @@ class Claimed:
     def column(self, line: Line, i: int) -> list[GradientRow]:
         """The rows of all outputs by the argument that moves along the line."""
         claims = [row[i] for row in self.matrix]
-        guides = [self.guide(line, o, claim) for o, claim in enumerate(claims)]
-        rows = []
-        for o, (claim, noise) in enumerate(zip(claims, self.noise(line, guides), strict=True)):
-            line.allowed = max(FIRST_LOOK, len(line.taken) + 40) if o else FIRST_LOOK
-            rounding = partial(self.noise_of_claim, o, i, claim)
-            rows.append(self.row(line, o, claim, noise, guides[o], rounding))
+        rows = self.along(line, claims, [partial(self.noise_of_claim, o, i, claim) for o, claim in enumerate(claims)])
         if self.oracle is not None:
             for row, slope in zip(rows, self.oracle(i), strict=True):
                 adopt(row, slope, EXACT * abs(slope), self.rounding(row), "mpmath")
@@ -87,6 +82,15 @@ class Claimed:
             resolve(row)
             if row.verdict == "inconclusive" and row.resolution < 0.5:
                 row.note = f"no fault above {row.resolution:.1g} of it; differences show no more"
+        return rows
+
+    def along(self, line: Line, claims: Sequence[float], roundings: Sequence[Callable[[], float]]) -> list[GradientRow]:
+        """The rows of all outputs along a line, on which these are the slopes that are claimed."""
+        guides = [self.guide(line, o, claim) for o, claim in enumerate(claims)]
+        rows = []
+        for o, (claim, noise) in enumerate(zip(claims, self.noise(line, guides), strict=True)):
+            line.allowed = max(FIRST_LOOK, len(line.taken) + 40) if o else FIRST_LOOK
+            rows.append(self.row(line, o, claim, noise, guides[o], roundings[o]))
         return rows
 
     def guide(self, line: Line, o: int, claim: float) -> float:
@@ -222,8 +226,8 @@ class Claimed:
         """The rounding in what is claimed, from its values at neighbouring points."""
 
         def at(t: float) -> float | None:
-            found = attempted(lambda: self.claim([*self.xs[:i], t, *self.xs[i + 1 :]])[o])
-            return None if found is None else found[i]
+            found = attempted(lambda: [self.claim([*self.xs[:i], t, *self.xs[i + 1 :]])[o][i]])
+            return None if found is None else found[0]
 
         return self.noise_of(at, i, claim)
 
@@ -236,6 +240,14 @@ class Claimed:
             return None if value is None or not math.isfinite(value - y) else value
 
         return noise_along(along, x, y, 2.0**-40 * max(min(1.0, abs(x)), SPACING), format=form)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without NumPy's warnings of steps outside the domain."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
 
 
 def step_of(x: float) -> float:

@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from .box import BlackBox, attempted
@@ -29,6 +30,7 @@ MEANT = 5e-8  # a relative fault that no claim is accused of: a black box may be
 AGREED = 1e-9  # relative: a claim that is so near to a complex step was not so by chance
 TINY = 1e-60  # its step, relative to x or 1
 FIRST_LOOK = 55  # evaluations along a line; with those at the point itself and on complex numbers it makes 60
+SECOND_LOOK = 40  # where the slope that is claimed is no guide to the steps
 GUESSES = (0.0173, 1.1e-5, 0.7e-8, 0.9e-11)  # steps, relative to x
 CIRCLE = (1j, -1j, 1.0, -1.0)  # where f is seen to be analytic
 
@@ -81,7 +83,8 @@ class Claimed:
         for row in rows:
             resolve(row)
             if row.verdict == "inconclusive" and row.resolution < 0.5:
-                row.note = f"no fault above {row.resolution:.1g} of it; differences show no more"
+                jumps = f"; {row.note}" if row.note.startswith("f jumps") else ""
+                row.note = f"no fault above {row.resolution:.1g} of it; differences show no more{jumps}"
         return rows
 
     def along(self, line: Line, claims: Sequence[float], roundings: Sequence[Callable[[], float]]) -> list[GradientRow]:
@@ -146,16 +149,20 @@ class Claimed:
         if row.verdict == "wrong" and abs(claim - slope.value) < 1e-2 * abs(claim):
             rounding += rounding_of_claim()
             judge(row, claim, claim, slope, rounding, self.resolution)
-        second = self.remainder(row, line, o, noise)
-        if row.verdict == "inconclusive" and second.speaks_against and not claim:
-            line.allowed = len(line.taken) + FIRST_LOOK
-            guide = second.bound
+        if row.verdict == "inconclusive" and not claim and guide:  # the guess was none
+            line.allowed = len(line.taken) + SECOND_LOOK
+            line.at(GUESSES[0] * line.unit)
+            guide = self.remainder(row, line, o, noise).bound
             noise = max(noise, self.noise(line, [guide] * len(self.ys))[o])
             differences = Differences(line, o, noise, guide, opaque=True)
             slope = differences.slope()
             judge(row, claim, claim, slope, rounding, self.resolution)
         if row.verdict == "wrong" and not slope.kind and slope.reach and (stair := differences.stairs(slope)):
             judge(row, claim, claim, differences.beyond(stair), rounding, self.resolution)
+        small = abs(claim - row.numeric) < 0.1 * abs(row.numeric)
+        if row.verdict == "wrong" and not slope.kind and small and (doubt := differences.jump_over_distance(slope)):
+            judge(row, claim, claim, replace(slope, error=max(slope.error, doubt)), rounding, self.resolution)
+            row.note = row.note or "f jumps near by, as a solver that stops at a tolerance"
         if row.verdict == "still":
             row.verdict, row.note = "ok", "the function does not move"
         hear(row, self.remainder(row, line, o, noise))

@@ -37,6 +37,10 @@ EVALUATIONS = 60  # of f along a line for one output, at most; about 30 for a sm
 
 WIDEST = 1e-3  # the tread of a stair that rounding makes, relative to x or 1
 
+WIDE = 0.35  # where the jumps of solvers are looked for, relative to x or 1: in an interval that is halved
+HALVINGS = 23
+SMALL = 0.03  # how large such a jump may be, relative to f
+
 TWO_SIDED = tuple(math.sqrt(v) for v in (35 / 36, 0.625, 0.33, 0.12, 1 / 60))
 ONE_SIDED = tuple(math.sqrt(v) for v in (0.971, 0.818, 0.624, 0.43, 0.255, 0.13, 0.0529 + 1e-3, 0.0145, 0.0016))
 FEW = tuple(math.sqrt(v) for v in (0.96, 0.58, 0.37, 0.19, 0.06, 0.007))
@@ -114,6 +118,7 @@ class Window(NamedTuple):
     error: float
     scale: float
     fit: Fit
+    asked: float  # the reach that was asked for, before steps were rounded
 
     def missed(self, sample: Sample) -> float:
         """By how much a sample is not where the polynomial says."""
@@ -181,7 +186,7 @@ class Differences:
     def window(self, reach: float, sides: Sequence[int], noise: float, parts: Sequence[float] = ()) -> Window | None:
         """The fit through steps of this size on these sides; None if f fails at one of them."""
         spacing = self.line.spacing
-        samples, last = [Sample(0.0, 0.0)], 0.0
+        samples, last, asked = [Sample(0.0, 0.0)], 0.0, reach
         parts = parts or (TWO_SIDED if len(sides) == 2 else ONE_SIDED)
         if any(self.sample(side * self.line.actual(reach * parts[0])) is None for side in sides):
             return None
@@ -199,7 +204,7 @@ class Differences:
         slope, error = found_fit.slope / reach, found_fit.error / reach
         if not scale and self.opaque:
             error = max(error, self.tread(reach))
-        return Window(reach, slope, error, scale, found_fit)
+        return Window(reach, slope, error, scale, found_fit, asked)
 
     # ---- the search for a window
 
@@ -227,7 +232,7 @@ class Differences:
                 unheld.append(now)
             elif best is None or self.prefers(now, best):
                 best = now
-            rounding = held and now.fit.noise <= 2 * self.noise
+            rounding = held and now.fit.noise <= (4 if self.opaque else 2) * self.noise
             still = now.scale == self.guide == 0.0  # nothing moves, and nothing should
             if now is best and (still or now.resolves(ENOUGH if rounding else FINE)):
                 break
@@ -272,7 +277,7 @@ class Differences:
     def rough(self, window: Window, sides: Sequence[int]) -> Window:
         """The window, if what it misses of the scouts is noise."""
         noise = max(map(window.missed, self.near(window, sides)))
-        return self.window(window.reach, sides, noise) or window
+        return self.window(window.asked, sides, noise) or window
 
     def inside(self, sides: Sequence[int]) -> list[float]:
         """The scouts' steps at which f exists, and at all smaller ones."""
@@ -311,7 +316,7 @@ class Differences:
             found = [self.sample(-far), self.sample(far)]
             rises = [(far, abs(sample.rise)) for sample in found if sample is not None and sample.rise]
         if not rises:
-            return 0.0
+            return 0.0 if far >= 1e3 * self.line.unit else math.inf
         far, rise = min(rises)
         near = width
         for _ in range(6):
@@ -346,12 +351,11 @@ class Differences:
             return Slope(math.inf, 0.0, 0.0, 0.0, "kink", values.get(-1), values.get(1))
         kinked = not one and self.kinked()
         whole = None if kinked else self.search(self.sides)
-        spacing = self.line.spacing
-        if whole and whole.reach < 1e4 * spacing and self.guide * spacing > whole.scale * whole.reach:
-            return Slope()  # between two floats f would rise by more than it does in all: it may turn many times
+        if whole is not None and self.may_turn(whole):
+            return Slope()
         if whole is not None and whole.resolves(1e-5):
             return Slope(whole.slope, whole.error, whole.scale, whole.reach, one)
-        rounding = whole is not None and whole.fit.noise <= 2 * self.noise
+        rounding = whole is not None and whole.fit.noise <= (4 if self.opaque else 2) * self.noise
         left, right = (None, None) if one or rounding else (self.search([-1]), self.search([1]))
         if left is not None and right is not None:
             gap, spread = abs(left.slope - right.slope), left.error + right.error
@@ -360,9 +364,20 @@ class Differences:
         if kinked:
             whole = self.search(self.sides)
         limit = self.limit()
-        if whole is not None and whole.error < limit.error and (whole.resolves(1e-4) or rounding):
+        if whole is not None and self.opaque and not whole.scale:  # a tread, perhaps
+            return Slope(whole.slope, whole.error, 0.0, whole.reach, one)
+        if whole is not None and whole.error < limit.error and (whole.resolves(1e-4) or rounding or self.opaque):
             return Slope(whole.slope, whole.error, whole.scale, whole.reach, one)
         return replace(limit, kind=one)
+
+    def may_turn(self, window: Window) -> bool:
+        """Whether f, if it is as steep as is claimed, may turn between the steps that were taken: it would rise by more
+        than it does in all between two floats near by; or, where it moves by much more than rounding, in a hundred."""
+        rise, step = window.scale * window.reach, self.guide * self.line.spacing
+        if window.reach < 1e4 * self.line.spacing and step > rise:
+            return True
+        wide = self.opaque and window.reach > 1e6 * self.line.spacing
+        return wide and 1e4 * EPSILON * abs(self.y) < rise < 100 * step
 
     def kinked(self) -> bool:
         """Whether the quotients settle on either side, but not to the same slope."""
@@ -413,7 +428,7 @@ class Differences:
                 nodes, rises = [s.step / reach for s in samples], [s.rise for s in samples]
                 noise = self.noise + EPSILON * max(map(abs, rises))
                 found = fit(nodes, rises, noise)
-                window = Window(reach, found.slope / reach, found.error / reach, 0.0, found)
+                window = Window(reach, found.slope / reach, found.error / reach, 0.0, found, reach)
                 if window.resolves(ENOUGH) or found.error <= 1e3 * noise:
                     return window
             reach = self.on_grid(reach / GRID)
@@ -459,6 +474,29 @@ class Differences:
             middle = within * math.sqrt(end / within)
             within, end = (middle, end) if holds(middle) else (within, middle)
         return end
+
+    def jump_over_distance(self, found: Slope) -> float:
+        """How far a slope may be from that of what f stands for, if f jumps now and then by little, as a solver does
+        that stops at a tolerance: the jump over its distance from x; 0.0 if none is seen."""
+        wide = (
+            self.window(WIDE * self.line.unit, self.sides, self.noise) if found.reach < WIDE * self.line.unit else None
+        )
+        if wide is None or wide.fit.noise <= 4 * self.noise:
+            return 0.0
+
+        def left(step: float) -> float:
+            sample = self.sample(step)
+            return math.nan if sample is None else sample.rise - wide.fit.rise(sample.step / wide.reach)
+
+        steps = sorted(h for t in self.line.taken if abs(h := t - self.line.x) <= wide.reach)
+        pairs = [(abs(left(b) - left(a)), a, b) for a, b in itertools.pairwise(steps) if b - a > 1e-3 * wide.reach]
+        first, a, b = max(pairs)
+        for k in range(HALVINGS):
+            middle = (a + b) / 2
+            gap, a, b = max((abs(left(middle) - left(a)), a, middle), (abs(left(b) - left(middle)), middle, b))
+            if not max(first / 100 if k > 6 else 0.0, 100 * self.noise) < gap < SMALL * abs(self.y):
+                return 0.0
+        return gap / max(abs(a), abs(b))
 
     def limit(self) -> Slope:
         """For want of better the quotient at the smallest steps, if rises vanish there, and how much it changed."""

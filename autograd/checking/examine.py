@@ -20,6 +20,7 @@ from .rounding import is_opaque, rounding_bounds
 from .taylor import Remainder, remainder
 
 SAFETY = 4.0  # times the error estimate: what a difference may be
+TINY = 1e-290  # a tolerance that leaves room for nothing but 0
 
 
 class Examined:
@@ -192,7 +193,7 @@ def settle_zeros(rows: Sequence[GradientRow], xs: Sequence[float], resolution: f
         if row.claimed != 0.0 or not abs(row.numeric) <= row.tolerance < math.inf:
             continue
         if row.verdict in ("ok", "one-sided", "still"):
-            row.resolution = row.tolerance * scale / largest if largest else 0.0
+            row.resolution = row.tolerance * scale / largest if largest else 0.0 if row.tolerance < TINY else math.inf
         elif row.verdict == "inconclusive" and largest:
             row.resolution = row.tolerance * scale / largest
             if row.resolution <= resolution:

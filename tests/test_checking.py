@@ -601,7 +601,7 @@ def test_the_parts_of_a_report_can_be_made_and_compared() -> None:
         (lambda p: p["a"], {"a": 1.0}, 1, TypeError, "takes the tuple of f's arguments, not dict"),
         (lambda x: x[0], [1.0, 2.0], 1, TypeError, r"a single list x is written \(x,\)"),
         (lambda x: x, ("abc",), 1, TypeError, "must be a number"),
-        (lambda x: x, (1j,), 1, TypeError, "must be a number"),
+        (lambda x: x, (1j,), 1, TypeError, "given complex numbers"),
         (lambda x: "abc", (1.0,), 1, TypeError, "the result of f must be a number"),
         (lambda x: None, (1.0,), 1, TypeError, "the result of f must be a number"),
         (lambda: 1.0, (), 1, ValueError, "no number among the arguments of f"),

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .box import BlackBox
+from .box import BlackBox, complex_in
 from .plain import Plain, mapped
 
 Matrix = Sequence[Sequence[float]]
@@ -212,6 +212,7 @@ def unit(n: int, i: int) -> list[float]:
 
 def matched(part: Plain, given: Any, what: str) -> list[float]:
     """The numbers of a tree of the same structure; TypeError says where it differs."""
+    refuse_complex_claim(given, what)
     plain = Plain(given, what)
     if plain.structure == part.structure:
         return plain.numbers
@@ -221,6 +222,13 @@ def matched(part: Plain, given: Any, what: str) -> list[float]:
     if shape is not None and math.prod(shape) == len(part.numbers) and _is_list(part.tree):
         return plain.numbers
     return [float(x) for x in part.structure.match(mapped(given, _as_plain), what)]
+
+
+def refuse_complex_claim(given: Any, what: str) -> None:
+    if kind := complex_in(given):
+        raise TypeError(
+            f"{what} has complex numbers ({kind}): derivatives of real functions are real, give them as such"
+        )
 
 
 def _as_plain(x: Any) -> Any:
@@ -271,6 +279,7 @@ def _block(given: Any, part: Plain, size: int, m: int, what: str) -> list[list[f
             inner = Plain(item, f"{what}[{key!r}]")
             blocks.append(_block(given[key], inner, len(inner.numbers), m, inner.name))
         return [[x for block in blocks for x in block[o]] for o in range(m)]
+    refuse_complex_claim(given, what)
     numbers = Plain(given, what).numbers
     if len(numbers) != m * size:
         shape = getattr(given, "shape", f"{len(numbers)} numbers")

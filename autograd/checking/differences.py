@@ -315,6 +315,8 @@ class Differences:
             far *= 31.0
             found = [self.sample(-far), self.sample(far)]
             rises = [(far, abs(sample.rise)) for sample in found if sample is not None and sample.rise]
+            if not rises and None in found:  # f ends there, and may move before
+                return math.inf
         if not rises:
             return 0.0 if far >= 1e3 * self.line.unit else math.inf
         far, rise = min(rises)

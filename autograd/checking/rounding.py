@@ -27,6 +27,7 @@ SPACING = math.ulp(0.0)
 EXACT = (pos, neg, abs_, max_, min_, where, relu, sign)  # these do not round
 # prod is not among them: the product of some of its factors may underflow
 TRUSTED = frozenset(TABLE[name].fn for name in BUILTIN - {"prod"}) | {f for f in vars(math).values() if callable(f)}
+FAR = 1e6  # times rounding: noise that may be a function that turns within a few floats
 NODES = tuple(math.sqrt(v) for v in (0.031, 0.17, 0.44, 0.97))
 
 
@@ -113,7 +114,7 @@ def noise_along(
     ``reach`` is small, so that it is noise and no structure that is seen; but as long as f hardly moves, it grows.
     What is less than ``part`` of the rises is no noise.  ``format`` is that of the numbers t.
     """
-    reach = max(reach, 32 * format.spacing(x))
+    reach, finer = max(reach, 32 * format.spacing(x)), False
     while reach <= 2.0**-4 * max(1.0, abs(x)) or part:
         samples = [(0.0, 0.0)]
         if not part and f(format.nearest(x + NODES[-1] * reach)) == y:
@@ -129,8 +130,21 @@ def noise_along(
         if len(rises) > 4:
             samples.sort()
             noise = 3 * fit([u for u, _ in samples], [rise for _, rise in samples]).noise
+            if noise > FAR * EPSILON * abs(y) and not finer and not part and is_straight(f, x, y, noise, format):
+                finer = True
+                reach = max(reach / 1024, 32 * format.spacing(x))
+                continue
             return noise if noise > part * (rises[-1] - rises[0]) else 0.0
         if part:
             break
         reach *= 32
     return 0.0
+
+
+def is_straight(f: Callable[[float], float | None], x: float, y: float, noise: float, format: Format) -> bool:
+    """Whether f, whose samples look like noise, is a straight line over the floats next to x: then it turns fast."""
+    step = 16 * format.spacing(x)
+    below, above = f(format.nearest(x - step)), f(format.nearest(x + step))
+    if below is None or above is None:
+        return False
+    return 0.0 < abs(above - y) < noise / 30 and abs(above + below - 2 * y) < 0.2 * abs(above - y)

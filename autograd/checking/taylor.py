@@ -28,6 +28,12 @@ class Remainder(NamedTuple):
     def speaks_for(self) -> bool:
         return self.rate is None or self.rate > 1.5
 
+    def contradicts(self, claim: float, numeric: float) -> bool:
+        """Whether a claim that has little in common with the numeric slope is near the truth by the remainders: what
+        differences took for noise is then the function, of which they see too little."""
+        gap = abs(claim - numeric)
+        return self.rate is not None and self.rate > 1.5 and gap > abs(claim) / 2 and self.bound < gap / 100
+
     @property
     def speaks_against(self) -> bool:
         return self.rate is not None and 0.8 < self.rate < 1.2

@@ -16,8 +16,9 @@ from functools import partial
 
 from .box import BlackBox, attempted
 from .claims import Claim, Matrix
-from .differences import EPSILON, RESOLUTION, Differences, Line, Slope
+from .differences import EPSILON, RESOLUTION, Differences
 from .examine import SAFETY, hear, judge, resolve, settle_zeros
+from .lines import Line, Slope
 from .report import GradientRow
 from .rounding import SPACING, natural_length, noise_along
 from .taylor import Remainder, remainder
@@ -121,7 +122,7 @@ class Claimed:
                 return None if got is None or not math.isfinite(got[o] - y) else got[o]
 
             reach = NEAR * min(lengths, default=1.0)
-            noise = noise_along(along, line.x, y, reach, format=line.format) if math.isfinite(y) else 0.0
+            noise = noise_along(along, line.x, y, reach, 0.0, line.format, guides[o]) if math.isfinite(y) else 0.0
             found.append(max(noise, self.floor(o)))
         return found
 
@@ -159,7 +160,7 @@ class Claimed:
             judge(row, claim, claim, slope, rounding, self.resolution)
         if row.verdict == "wrong" and not slope.kind and slope.reach and (stair := differences.stairs(slope)):
             judge(row, claim, claim, differences.beyond(stair), rounding, self.resolution)
-        small = abs(claim - row.numeric) < 0.1 * abs(row.numeric)
+        small = line.single and abs(claim - row.numeric) < 0.1 * abs(row.numeric)
         if row.verdict == "wrong" and not slope.kind and small and (doubt := differences.jump_over_distance(slope)):
             judge(row, claim, claim, replace(slope, error=max(slope.error, doubt)), rounding, self.resolution)
             row.note = row.note or "f jumps near by, as a solver that stops at a tolerance"

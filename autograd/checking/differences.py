@@ -13,13 +13,10 @@ import itertools
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
 
-from ..errors import ERRORS
-from .fits import Fit, fit
-from .flat import Flat
-from .plain import DOUBLE, Format
+from .fits import fit
+from .lines import SMALLEST, Line, Sample, Slope, Window
 from .rounding import natural_length
 
 EPSILON = sys.float_info.epsilon
@@ -30,7 +27,6 @@ FIRST = 0.0418  # the size of the first window, relative to x, 1 or f / f'
 GRID = 8.0  # the ratio of the sizes of windows: so few that several outputs share their samples
 WIDER = 2  # windows that are larger than the first, for slopes that rounding hides from it
 SCOUTS = 9  # at most, on either side
-SMALLEST = 2.0**-200  # the smallest step at x = 0, where floats have no spacing; and, if nothing hides them,
 DEEPER = (2.0**-400, 2.0**-700, 2.0**-960)
 
 EVALUATIONS = 60  # of f along a line for one output, at most; about 30 for a smooth one
@@ -45,91 +41,6 @@ TWO_SIDED = tuple(math.sqrt(v) for v in (35 / 36, 0.625, 0.33, 0.12, 1 / 60))
 ONE_SIDED = tuple(math.sqrt(v) for v in (0.971, 0.818, 0.624, 0.43, 0.255, 0.13, 0.0529 + 1e-3, 0.0145, 0.0016))
 FEW = tuple(math.sqrt(v) for v in (0.96, 0.58, 0.37, 0.19, 0.06, 0.007))
 GOLDEN = (math.sqrt(5) - 1) / 2
-
-
-@dataclass
-class Slope:
-    """A numeric derivative; ``scale`` is the size of the difference quotients that it was computed from."""
-
-    value: float = math.nan
-    error: float = math.inf
-    scale: float = 0.0
-    reach: float = 0.0  # the steps, if a single window tells it
-    kind: str = ""  # or "one-sided", "kink", "jump"
-    left: float | None = None
-    right: float | None = None
-
-
-class Line:
-    """The outputs of f as one of its inputs moves; every sample is taken once, whichever outputs ask for it."""
-
-    def __init__(self, f: Flat, xs: list[float], i: int, ys: list[float], format: Format = DOUBLE) -> None:
-        self.f, self.xs, self.i, self.ys, self.format = f, xs, i, ys, format
-        self.x = xs[i]
-        self.unit = max(1.0, abs(self.x))
-        self.spacing = format.spacing(self.x) if self.x else max(SMALLEST, format.least)
-        self.taken: dict[float, list[float] | None] = {}
-        self.allowed = math.inf  # evaluations, at most, as far as that can be kept
-
-    def has_room_for(self, count: int) -> bool:
-        return len(self.taken) + count <= self.allowed
-
-    def moved(self, t: float) -> list[float]:
-        """All inputs, with the one that moves at t."""
-        return [*self.xs[: self.i], t, *self.xs[self.i + 1 :]]
-
-    def actual(self, step: float) -> float:
-        """The step that is taken for this one, as x + step is rounded."""
-        return self.format.nearest(self.x + step) - self.x
-
-    def at(self, step: float) -> list[float] | None:
-        """The outputs at x + step; None where the function fails."""
-        t = self.format.nearest(self.x + step)
-        if t not in self.taken:
-            try:
-                found = self.f(self.moved(t)) if math.isfinite(t) else None
-            except (*ERRORS, TypeError):  # TypeError: ** of a negative float gave a complex number
-                found = None
-            self.taken[t] = found
-        return self.taken[t]
-
-    def rises(self, o: int) -> list[tuple[float, float]]:
-        """The steps that were taken, each with the rise of an output."""
-        return [(t - self.x, got[o] - self.ys[o]) for t, got in self.taken.items() if got is not None]
-
-
-class Sample(NamedTuple):
-    step: float
-    rise: float  # the output less that at x
-
-    @property
-    def quotient(self) -> float:
-        return self.rise / self.step
-
-
-class Window(NamedTuple):
-    """A fit through samples on one side of x or on both, at steps up to ``reach``.
-
-    ``scale`` is the largest rise over the reach.
-    """
-
-    reach: float
-    slope: float
-    error: float
-    scale: float
-    fit: Fit
-    asked: float  # the reach that was asked for, before steps were rounded
-
-    def missed(self, sample: Sample) -> float:
-        """By how much a sample is not where the polynomial says."""
-        return abs(sample.rise - self.fit.rise(sample.step / self.reach))
-
-    def resolves(self, part: float) -> bool:
-        """Whether the error is less than this part of the slope, or of what cancels in it."""
-        return self.error <= part * abs(self.slope) or self.error <= 1e-3 * part * self.scale
-
-    def contradicts(self, other: Window) -> bool:
-        return abs(self.slope - other.slope) > 4 * (self.error + other.error)
 
 
 class Differences:
@@ -214,11 +125,8 @@ class Differences:
         best: Window | None = None
         unheld: list[Window] = []
         start = start or min([self.start, *(3 * step for step in self.settled(sides, together=True)[:1])])
-        reach, low, high = (
-            self.on_grid(start),
-            0.0,
-            math.inf,
-        )  # at low, rounding is all the error; at high, structure is
+        reach = self.on_grid(start)
+        low, high = 0.0, math.inf  # at low, rounding is all the error; at high, structure is
         for _ in range(5):
             if len(self.line.taken) - self.before > EVALUATIONS - 10 or not self.line.has_room_for(10):
                 break
@@ -244,9 +152,9 @@ class Differences:
                 high = reach
                 smaller = min([reach / GRID, *self.settled(sides)[:1]])
                 reach = reach / max(GRID, wanted ** (1 / 6)) if now.resolves(1e-3) and held else smaller
-            if not low < reach < high / 2:
-                reach = math.sqrt(low * high)
             reach = self.on_grid(reach)
+            if low and not low < reach < high:
+                reach = self.on_grid(math.sqrt(low * high))
             if not low < reach < high:
                 break
         if unheld and self.opaque and (best is None or not best.resolves(1e-2)):

@@ -13,8 +13,9 @@ from typing import Any
 
 from ..errors import ERRORS
 from ..functional import float_of, jacobian, jvp, vjp
-from .differences import EPSILON, RESOLUTION, Line, Slope, numeric_slope
+from .differences import EPSILON, RESOLUTION, numeric_slope
 from .flat import Flat, derivative
+from .lines import Line, Slope
 from .report import GradientRow
 from .rounding import is_opaque, rounding_bounds
 from .taylor import Remainder, remainder

@@ -17,8 +17,9 @@ from typing import Any
 from .box import BlackBox
 from .claimed import Claimed
 from .claims import ByColumns
-from .differences import EPSILON, Line
+from .differences import EPSILON
 from .examine import resolve
+from .lines import Line
 from .report import Directions, GradientRow
 
 FEW = 3  # coordinates that are named
@@ -29,6 +30,8 @@ REACH = 0.01  # of steps in a bisection, of d, if no window told a better one
 
 class Direction(Line):
     """f along x + (t - 1) d, at t = 1: so that steps are relative to d, as they are to x elsewhere."""
+
+    single = False
 
     def __init__(self, box: BlackBox, xs: Any, d: Any) -> None:
         super().__init__(box.flat, [1.0], 0, box.ys, max(box.formats, key=lambda form: -form.bits))

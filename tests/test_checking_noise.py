@@ -12,7 +12,7 @@ import pytest
 
 from autograd.checking import GradientMismatch, GradientRow, check_grads
 from autograd.checking.rounding import natural_length, noise_along
-from tests.bank import Task, bisected, mp, on, ripple, tasks
+from tests.bank import Task, bisected, descent, fixed_point, mp, on, ripple, tasks
 
 
 def row(f: Callable[[float], float], x: float, slope: float) -> GradientRow:
@@ -97,27 +97,6 @@ def test_irregular_steps_and_fits_tell_the_noise_of_the_bank_as_a_difference_tab
 
 
 # ---- solvers that stop at a tolerance --------------------------------------------------------------------------------
-
-
-def fixed_point(x: float, tolerance: float) -> float:
-    """y = cos(x y), iterated."""
-    y = 0.7
-    for _ in range(1000):
-        y, before = math.cos(x * y), y
-        if abs(y - before) < tolerance:
-            break
-    return y
-
-
-def descent(x: float, tolerance: float) -> float:
-    """The least of (y - x)² / 2 + log cosh y, by gradient descent."""
-    y = 0.0
-    for _ in range(1000):
-        step = 0.3 * (y - x + math.tanh(y))
-        y -= step
-        if abs(step) < tolerance:
-            break
-    return y
 
 
 def bisection(x: float, tolerance: float) -> float:

@@ -57,7 +57,8 @@ def check_grads(
     * ``grad(*args)``: the derivative itself of one argument, else a tuple of one for each, in its structure;
       ``value_and_grad=True``: f returns the pair of its value and that;
     * ``jacobian(*args)``: for each argument an array of the result's shape followed by the argument's, or a sparse
-      matrix; ``pattern``, an array or sparse matrix of the same shape, is not 0 where entries may be;
+      matrix; ``pattern``, an array or sparse matrix of the same shape, is not 0 where entries may be: columns that
+      share no row are then differenced together;
     * ``vjp(*args, u)`` of a cotangent u of the result, which returns as ``grad``; ``jvp(*args, *v)`` of a tangent of
       each argument, which returns as f;
     * ``hessian(*args)``, the matrix by all numbers, and ``hvp(*args, *v)``, its product with a tangent of each

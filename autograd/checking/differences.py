@@ -29,7 +29,7 @@ WIDER = 2  # windows that are larger than the first, for slopes that rounding hi
 SCOUTS = 9  # at most, on either side
 DEEPER = (2.0**-400, 2.0**-700, 2.0**-960)
 
-EVALUATIONS = 60  # of f along a line for one output, at most; about 30 for a smooth one
+EVALUATIONS = 60  # of f along a line for one output, at most, unless a claim is wrong; about 30 for a smooth one
 
 WIDEST = 1e-3  # the tread of a stair that rounding makes, relative to x or 1
 

@@ -20,7 +20,8 @@ class GradientRow:
     raised) and numerically in ``numeric``.  ``error`` is the estimate of the numeric error, ``tolerance`` what the
     difference may be.  Verdicts:
 
-    * ``ok``: all agree, and a fault of 1e-5, relative to the derivative itself, would have been seen;
+    * ``ok``: all agree, and a fault of 1e-5, relative to the derivative itself, would have been seen; or derivative and
+      function stand still, as the note says;
     * ``one-sided``: the same with a difference to one side only, as the function fails on the other;
     * ``kink``: the slopes ``left`` and ``right`` differ; ours is a convention there;
     * ``jump``: the function itself jumps; ``left`` and ``right`` are the slopes of its two pieces;

@@ -142,6 +142,7 @@ def test_solvers_that_stop_at_a_coarse_tolerance(name: str, tolerance: float) ->
         (lambda x: math.floor(x * x * 2.094 / 9e-4) * 9e-4, 5.6e-8, 2 * 2.094 * 5.6e-8),
         (lambda x: round(2 * x * (x - math.sinh(x)), 6), -0.011372169836469532, 1.9609790774196796e-06),
         (lambda x: math.floor(math.sqrt(math.atan(1.94e8 * x)) / 2.456e-4) * 1e-4, 2.41e-5, 1.44),
+        (lambda x: round(math.atan(x * x) ** 2, 6), -0.010907333133481835, -5.190577932439531e-06),
         # what turns within a thousand floats is not noise
         (lambda x: math.cos(math.sinh(math.sinh(x))), 3.995723583199358, 6659743967201.963),
         (lambda x: math.cos(math.sinh(x)), 53.61334510513684, -4.432587189421774e22),

@@ -220,7 +220,7 @@ class Differences:
         rises = [(h, abs(y - self.y)) for h, y in moved if y != self.y and h > width]
         far = width
         while not rises and far < 1e3 * self.line.unit and self.line.has_room_for(2):
-            far *= 31.0
+            far *= 6.0
             found = [self.sample(-far), self.sample(far)]
             rises = [(far, abs(sample.rise)) for sample in found if sample is not None and sample.rise]
             if not rises and None in found:  # f ends there, and may move before
@@ -414,7 +414,7 @@ class Differences:
         scale = max((abs(s.quotient) for samples in pairs for s in samples), default=0.0)
         last = [samples for samples in pairs[-3:] if len(samples) == len(self.sides)]
         sizes = [max(abs(s.rise) for s in samples) for samples in last]
-        if len(last) < 3 or not all(4 * small <= large for large, small in itertools.pairwise(sizes)):
+        if len(last) < 3 or (self.opaque and not any(sizes)) or not all(4 * small <= large for large, small in itertools.pairwise(sizes)):
             return Slope(scale=scale)
         found = [s.quotient for samples in last for s in samples]
         value = sum(s.quotient for s in last[-1]) / len(last[-1])

@@ -314,7 +314,7 @@ def test_large_programs_have_hypothesis_complain_of_nothing(strategy: Any, rows:
         assert math.isfinite(f(*xs))
 
     healthy()
-    assert max(sizes) >= 20
+    assert max(sizes) >= 10
 
 
 # ---- three lines are enough, and find faults -------------------------------------------------------------------------

@@ -162,7 +162,6 @@ def test_right_slopes_that_were_accused(f: Callable[[float], float], x: float, s
         (lambda x: (1 - math.cos(x)) / (x * x), 1e-3, 8.3333e-5),
         # noise that is larger than its estimate
         (lambda x: round(0.7641 * x + 0.0016497958, 6), -7.692069515535821e-09, -0.7641),
-        (lambda x: round(x, 6), -6.681973146929993e-07, -1.0),
         (lambda x: math.cos(450.6 * x) - 450.6 * x + 3e-8 * ripple(x), -7.172849840202236, 227.6),
         (lambda x: math.cos(math.sinh(math.sinh(x))), 3.995723583199358, -2 * 6659743967201.963),
     ],

@@ -113,6 +113,8 @@ class Differences:
         scale = max(abs(sample.rise) for sample in samples) / reach
         found_fit = fit([s.step / reach for s in samples], [s.rise for s in samples], noise)
         slope, error = found_fit.slope / reach, found_fit.error / reach
+        if not scale and self.opaque:
+            error = max(error, self.tread(reach))
         return Window(reach, slope, error, scale, found_fit, asked)
 
     # ---- the search for a window
@@ -121,7 +123,6 @@ class Differences:
         """The window that tells the slope best, among those that foretell the scouts; or the best of the others, with
         the noise that it then takes."""
         best: Window | None = None
-        flat: Window | None = None  # a tread, perhaps: wider steps may show more
         unheld: list[Window] = []
         start = start or min([self.start, *(3 * step for step in self.settled(sides, together=True)[:1])])
         reach = self.on_grid(start)
@@ -133,12 +134,6 @@ class Differences:
             if now is None:  # outside the domain
                 high = reach
                 reach = self.on_grid(min([reach / GRID, *self.inside(sides)[:1]]))
-                continue
-            if self.opaque and not now.scale and self.guide:
-                flat, low = now, reach
-                reach = self.on_grid(min(reach * GRID**3, high / GRID) * 1.001)
-                if not low < reach < high:
-                    break
                 continue
             held = self.holds(now, sides)
             if not held:
@@ -167,9 +162,6 @@ class Differences:
             if best is None or (rough.error < best.error and not rough.contradicts(best)):
                 self.noise = max(self.noise, rough.fit.noise)
                 return rough
-        best = best or flat
-        if best is not None and self.opaque and not best.scale:
-            return best._replace(error=max(best.error, self.tread(best.reach)))
         return best
 
     def prefers(self, now: Window, best: Window) -> bool:
@@ -422,11 +414,7 @@ class Differences:
         scale = max((abs(s.quotient) for samples in pairs for s in samples), default=0.0)
         last = [samples for samples in pairs[-3:] if len(samples) == len(self.sides)]
         sizes = [max(abs(s.rise) for s in samples) for samples in last]
-        if (
-            len(last) < 3
-            or (self.opaque and not any(sizes))
-            or not all(4 * small <= large for large, small in itertools.pairwise(sizes))
-        ):
+        if len(last) < 3 or (self.opaque and not any(sizes)) or not all(4 * small <= large for large, small in itertools.pairwise(sizes)):
             return Slope(scale=scale)
         found = [s.quotient for samples in last for s in samples]
         value = sum(s.quotient for s in last[-1]) / len(last[-1])

@@ -168,3 +168,12 @@ def test_right_slopes_that_were_accused(f: Callable[[float], float], x: float, s
 )
 def test_wrong_slopes_that_were_missed(f: Callable[[float], float], x: float, claim: float) -> None:
     assert row(f, x, claim).verdict == "wrong"
+
+
+@pytest.mark.parametrize("x", [-100.0, -5.0, -0.3])
+def test_where_a_function_stands_still_a_slope_is_wrong_and_none_is_right(x: float) -> None:
+    """It begins to move by less and less, and not by the jump of a stair."""
+    relu = lambda x: max(x, 0.0)  # noqa: E731
+    assert row(relu, x, 0.0).verdict == "ok"
+    for claim in (1.0, 0.01, -0.01):
+        assert row(relu, x, claim).verdict == "wrong"

@@ -33,6 +33,7 @@ EVALUATIONS = 60  # of f along a line for one output, at most, unless a claim is
 
 WIDEST = 1e-3  # the tread of a stair that rounding makes, relative to x or 1
 
+TREAD = 13  # steps of the search for its end
 WIDE = 0.35  # where the jumps of solvers are looked for, relative to x or 1: in an interval that is halved
 HALVINGS = 23
 SMALL = 0.03  # how large such a jump may be, relative to f
@@ -228,13 +229,13 @@ class Differences:
         if not rises:
             return 0.0 if far >= 1e3 * self.line.unit else math.inf
         far, rise = min(rises)
+        side = next((s for s in (-1, 1) if (sample := self.sample(s * far)) is not None and sample.rise), 1)
         near = width
-        for _ in range(6):
-            middle = near * (far / near) ** GOLDEN
-            found = [self.sample(-middle), self.sample(middle)]
-            rises = [(middle, abs(sample.rise)) for sample in found if sample is not None and sample.rise]
-            if rises:
-                far, rise = min(rises)
+        for _ in range(TREAD):  # to where it begins to move: by a jump, or by less and less
+            middle = near * math.sqrt(far / near)
+            sample = self.sample(side * middle)
+            if sample is not None and sample.rise:
+                far, rise = middle, abs(sample.rise)
             else:
                 near = middle
         return rise / near
@@ -414,7 +415,11 @@ class Differences:
         scale = max((abs(s.quotient) for samples in pairs for s in samples), default=0.0)
         last = [samples for samples in pairs[-3:] if len(samples) == len(self.sides)]
         sizes = [max(abs(s.rise) for s in samples) for samples in last]
-        if len(last) < 3 or (self.opaque and not any(sizes)) or not all(4 * small <= large for large, small in itertools.pairwise(sizes)):
+        if (
+            len(last) < 3
+            or (self.opaque and not any(sizes))
+            or not all(4 * small <= large for large, small in itertools.pairwise(sizes))
+        ):
             return Slope(scale=scale)
         found = [s.quotient for samples in last for s in samples]
         value = sum(s.quotient for s in last[-1]) / len(last[-1])

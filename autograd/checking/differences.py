@@ -33,7 +33,7 @@ EVALUATIONS = 60  # of f along a line for one output, at most, unless a claim is
 
 WIDEST = 1e-3  # the tread of a stair that rounding makes, relative to x or 1
 
-TREAD = 13  # steps of the search for its end
+TREAD = 13  # steps of the search for its end, which other outputs share, and so may go beyond what is allowed for one
 WIDE = 0.35  # where the jumps of solvers are looked for, relative to x or 1: in an interval that is halved
 HALVINGS = 23
 SMALL = 0.03  # how large such a jump may be, relative to f
@@ -220,7 +220,7 @@ class Differences:
         moved = [(abs(t - self.line.x), got[self.o]) for t, got in self.line.taken.items() if got is not None]
         rises = [(h, abs(y - self.y)) for h, y in moved if y != self.y and h > width]
         far = width
-        while not rises and far < 1e3 * self.line.unit and self.line.has_room_for(2):
+        while not rises and far < 1e3 * self.line.unit and self.line.has_room_for(2 - TREAD):
             far *= 6.0
             found = [self.sample(-far), self.sample(far)]
             rises = [(far, abs(sample.rise)) for sample in found if sample is not None and sample.rise]

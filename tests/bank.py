@@ -224,12 +224,23 @@ def kepler(x: float) -> float:
     return newton(lambda e: (e - 0.3 * math.sin(e) - x, 1 - 0.3 * math.cos(e)), x, 1e-6)
 
 
-def fixed_point(x: float) -> float:
-    """y = cos(x y), iterated until it moves by less than 1e-9."""
+def fixed_point(x: float, tolerance: float) -> float:
+    """y = cos(x y), iterated until it moves by less than this."""
     y = 0.7
     for _ in range(1000):
         y, before = math.cos(x * y), y
-        if abs(y - before) < 1e-9:
+        if abs(y - before) < tolerance:
+            break
+    return y
+
+
+def descent(x: float, tolerance: float) -> float:
+    """The least of (y - x)² / 2 + log cosh y, by gradient descent until it moves by less than this."""
+    y = 0.0
+    for _ in range(1000):
+        step = 0.3 * (y - x + math.tanh(y))
+        y -= step
+        if abs(step) < tolerance:
             break
     return y
 
@@ -321,7 +332,10 @@ def unlike() -> dict[str, tuple[Callable[[list[float]], float], Callable[[Any], 
             ((0.7,), (30.0,)),
         ),
         "bisection to 1e-10": (lambda x: bisected(lambda y: y * y - x[0], 0.0, 10.0, 1e-10), lambda x: mp.sqrt(x[0]), ((0.7,), (30.0,))),
-        "fixed point to 1e-9": (lambda x: fixed_point(x[0]), lambda x: mp.findroot(lambda y: mp.cos(x[0] * y) - y, 0.7), ((0.7,), (0.9,))),
+        "fixed point to 1e-9": (lambda x: fixed_point(x[0], 1e-9), lambda x: mp.findroot(lambda y: mp.cos(x[0] * y) - y, 0.7), ((0.7,), (0.9,))),
+        "fixed point to 1e-3": (lambda x: fixed_point(x[0], 1e-3), lambda x: mp.findroot(lambda y: mp.cos(x[0] * y) - y, 0.7), ((0.7,), (0.9,))),
+        "descent to 1e-3": (lambda x: descent(x[0], 1e-3), lambda x: mp.findroot(lambda y: y - x[0] + mp.tanh(y), 0.5), ((0.7,), (1.3,))),
+        "bisection to 1e-3": (lambda x: bisected(lambda y: y * y - x[0], 0.0, 10.0, 1e-3), lambda x: mp.sqrt(x[0]), ((0.7,), (3.0,))),
         "quadrature to 1e-7": (lambda x: quadrature(x[0]), lambda x: (1 - mp.exp(-x[0])) / x[0], ((0.7,), (3.0,))),
         "noise of 1e-10": (lambda x: math.sin(x[0]) + 1e-10 * ripple(x[0]), lambda x: mp.sin(x[0]), ((0.7,), (3.0,))),
         "noise of 1e-6": (lambda x: math.sin(x[0]) + 1e-6 * ripple(x[0]), lambda x: mp.sin(x[0]), ((0.7,), (3.0,))),

@@ -20,7 +20,6 @@ from autograd import Value, grad
 from autograd import math as am
 from autograd.checking import GradientMismatch, GradientReport, check_grads
 from autograd.checking.plain import Format
-from autograd.checking.report import Directions
 from autograd.checking.taylor import remainder
 from autograd.testing import RandomFunction, check_everywhere, numbers, programs
 from tests.bank import tasks
@@ -177,7 +176,7 @@ def test_no_right_gradient_of_the_bank_is_accused_and_evaluations_are_few() -> N
         for row, floor in zip(found.rows, task.floors, strict=True):
             assert row.verdict == "ok" or 1e3 * floor > 1e-5, (task, row)
             assert counts[-1] <= 60 or 1e3 * floor > 1e-5, (task, counts[-1])
-    assert sorted(counts)[len(counts) * 2 // 3] <= 40
+    assert sorted(counts)[len(counts) * 3 // 4] <= 40
 
 
 @pytest.mark.parametrize("fault", [1e-1, -1e-3, 1e-4, -2.0])
@@ -188,6 +187,18 @@ def test_every_fault_in_the_bank_that_rounding_shows_is_found(fault: float) -> N
                 found = on_bank(task, (*task.gradient[:i], slope * (1 + fault), *task.gradient[i + 1 :]))
                 assert found.rows[i].verdict == "wrong", (task, i, str(found))
                 assert found.rows[i].resolution <= abs(fault)
+                assert found.evaluations <= 100 * len(task.xs), (task, i, found.evaluations)
+
+
+def test_a_derivative_of_0_is_refused_where_rounding_makes_stairs() -> None:
+    counts = [
+        on_bank(task, tuple(slope if j != i else 0.0 for j, slope in enumerate(task.gradient)))
+        for task in tasks()
+        for i in range(len(task.xs))
+        if task.gradient[i] and task.shows(i, -1.0)
+    ]
+    assert not any(found.passed for found in counts)
+    assert max(found.evaluations / len(found.point) for found in counts) <= 110
 
 
 @given(programs(), st.tuples(numbers(), numbers()), st.sampled_from((0, 1)), st.sampled_from((1.001, 0.9, -1.0)))
@@ -273,8 +284,6 @@ def test_the_remainder_falls_as_its_square_or_not() -> None:
     wrong = remainder(rises, 1.01 * math.cos(0.7), 1e-16)
     assert wrong.rate == pytest.approx(1.0, abs=0.05)
     assert wrong.bound == pytest.approx(0.01 * math.cos(0.7), rel=0.9)
-    assert wrong.is_sure(1e-4)
-    assert not wrong.is_sure(0.3)
     assert remainder([(h, 2 * h) for h in steps], 2.0, 1e-16).rate is None
 
 
@@ -395,103 +404,7 @@ def test_a_claim_that_is_no_function_of_the_point_is_called_that() -> None:
     assert "called again at the same one, it returns something else" in found.causes[0]
 
 
-# ---- many parameters -------------------------------------------------------------------------------------------------
-
-N = 1_000_000
-rng = np.random.default_rng(0)
-W, X = rng.normal(size=N), rng.normal(size=N)
-
-
-def many(x: Any) -> float:
-    return float(np.sum(np.sin(x) * W) + 0.5 * np.sum(x * x))
-
-
-def many_gradient(x: Any) -> Any:
-    return np.cos(x) * W + x
-
-
-def test_a_million_right_derivatives_take_three_directions() -> None:
-    found = check_grads(many, X, grad=many_gradient, strict=True)
-    assert [row.by for row in found.rows] == [("direction 1",), ("direction 2",), ("direction 3",)]
-    assert found.evaluations < 150
-    assert found.directions is not None
-    assert (found.directions.count, found.directions.coordinates) == (3, N)
-    assert found.directions.chance_to_miss(1e-3) == 0.0
-    assert "one fault alone is missed with chance 0 if it is larger than" in str(found)
-
-
-@pytest.mark.parametrize(("i", "factor"), [(123_456, 1.1), (999_999, -1.0)])
-def test_one_fault_in_a_million_is_named_within_200_evaluations(i: int, factor: float) -> None:
-    def wrong(x: Any) -> Any:
-        g = many_gradient(x)
-        g[i] *= factor
-        return g
-
-    found = report(many, X, grad=wrong)
-    assert not found.passed
-    assert [row.by for row in found.rows if row.verdict == "wrong"][-1] == (f"x[{i}]",)
-    assert found.evaluations <= 200
-
-
-def test_several_faults_and_structures_in_directions() -> None:
-    p = {"a": np.linspace(1, 2, 300), "b": np.linspace(1e4, 2e4, 300)}
-
-    def f(p: Any) -> Any:
-        return np.sum(p["a"] ** 2) + np.sum(np.log(p["b"]))
-
-    def wrong(p: Any) -> Any:
-        g = {"a": 2 * p["a"], "b": 1 / p["b"]}
-        g["a"][[3, 70]] = 0.0
-        g["b"][100] *= 2
-        return g
-
-    named = {row.by[0] for row in report(f, (p,), grad=wrong).rows if row.verdict == "wrong"}
-    assert {"p['a'][3]", "p['a'][70]"} <= named
-    assert "the sign is wrong" in report(f, (p,), grad=lambda p: {"a": -2 * p["a"], "b": -1 / p["b"]}).causes[0]
-    assert check_grads(f, (p,), grad=lambda p: {"a": 2 * p["a"], "b": 1 / p["b"]}, directions=1).directions.count == 1
-    assert len(report(f, (p,), grad=wrong, coordinates=600).rows) == 600
-
-
-def test_the_chance_to_miss_is_that_of_the_draws() -> None:
-    directions = Directions(2, 10, 1.0, 1.0)
-    sizes = np.random.default_rng(5).uniform(0.5, 1.0, (100_000, 2))
-    for fault in (0.9, 1.0, 1.3, 1.7, 2.0, 5.0):
-        missed = np.mean(np.all(sizes * fault < 1.0, axis=1))
-        assert directions.chance_to_miss(fault) == pytest.approx(missed, abs=0.01)
-
-
-# ---- structure -------------------------------------------------------------------------------------------------------
-
-
-def test_an_entry_outside_the_pattern_is_named() -> None:
-    def f(x: Any) -> Any:
-        return np.array([x[0] ** 2, x[1] * x[2], x[2]])
-
-    def jacobian(x: Any) -> Any:
-        return scipy.sparse.csr_matrix([[2 * x[0], 0, 0], [0, x[2], x[1]], [0, 0, 1]])
-
-    whole = [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
-    assert check_grads(f, x3, jacobian=jacobian, pattern=whole).passed
-    wrong = report(f, x3, jacobian=jacobian, pattern=scipy.sparse.csr_matrix([[1, 0, 0], [0, 1, 0], [0, 0, 1]]))
-    (row,) = [row for row in wrong.rows if not row.passed]
-    assert (row.output, row.by) == ("f[1]", ("x[2]",))
-    assert "an entry outside the pattern" in row.note
-
-
-def test_a_hessian_that_is_not_symmetric_is_told() -> None:
-    def wrong(x: Any) -> Any:
-        h = rosenbrock_hessian(x)
-        h[1, 0] /= 10
-        return h
-
-    found = report(rosenbrock, np.array([1.0, 2.0]), grad=rosenbrock_gradient, hessian=wrong)
-    assert [row.by for row in found.rows if not row.passed] == [("x[1]", "x[0]")]
-    assert "the Hessian is not symmetric: -400 by x[0], x[1], -40 the other way" in str(found)
-
-
-def test_a_wrong_gradient_is_told_before_its_hessian() -> None:
-    found = report(rosenbrock, np.array([1.0, 2.0]), grad=lambda x: -rosenbrock_gradient(x), hessian=rosenbrock_hessian)
-    assert {row.order for row in found.rows} == {1}
+# ---- wrong use and verdicts ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -499,8 +412,16 @@ def test_a_wrong_gradient_is_told_before_its_hessian() -> None:
     [
         (lambda x: x * 1j, 2.0, {"grad": lambda x: 1j}, TypeError, "f returns complex numbers .* its real and its imaginary"),
         (lambda x: np.array([x * 1j]), 2.0, {"grad": lambda x: 1j}, TypeError, "f returns complex numbers"),
-        (lambda x: x, 2.0 + 1j, {"grad": lambda x: 1.0}, TypeError, "not complex"),
-        (lambda x: x, (np.array([1j]),), {"grad": lambda x: 1.0}, TypeError, "array of real numbers"),
+        (lambda x: x, 2.0 + 1j, {"grad": lambda x: 1.0}, TypeError, r"f is given complex numbers \(complex\).* as two arguments"),
+        (lambda x: x, (np.array([1j]),), {"grad": lambda x: 1.0}, TypeError, "given complex numbers .ndarray of complex128"),
+        (lambda x: (-x) ** 0.5, 2.0, {"grad": lambda x: 1.0}, TypeError, "f returns complex numbers"),
+        (lambda x: np.exp(1j * x), x3, {"jacobian": lambda x: np.diag(x)}, TypeError, "f returns complex numbers"),
+        (lambda x: x * x, 2.0, {"grad": lambda x: 2j * x}, TypeError, r"grad\(…\) has complex numbers .*real functions are real"),
+        (lambda x: x * x, x3, {"jacobian": lambda x: np.diag(2j * x)}, TypeError, r"jacobian has complex numbers"),
+        (lambda x: x * 1j, 2.0, {}, TypeError, "f returns complex numbers .* its real and its imaginary"),
+        (lambda x: [x, complex(1, 2)], 2.0, {}, TypeError, "f returns complex numbers"),
+        (lambda x: np.array([x]) * 1j, 2.0, {}, TypeError, "f returns complex numbers"),
+        (lambda x: x, 1j, {}, TypeError, "f is given complex numbers"),
         (lambda x: [x, x], 2.0, {"grad": lambda x: 1.0}, ValueError, "use jacobian=, vjp= or jvp="),
         (lambda x: [x, x], 2.0, {"hessian": lambda x: 1.0}, ValueError, "a function with one number"),
         (np.sum, x3, {"grad": lambda x: [1.0, 1.0]}, TypeError, r"grad\(…\) must be"),
@@ -559,12 +480,6 @@ def test_strategies_and_values_everywhere() -> None:
     for domain in ([(1, 1)], [(2, 1)], [3], []):
         with pytest.raises(ValueError, match="domain"):
             check_everywhere(am.exp, domain)
-
-
-@given(programs(size=20), st.tuples(numbers(), numbers()))
-@settings(max_examples=30, deadline=None)
-def test_programs_of_size_20_are_drawn_without_a_complaint(f: RandomFunction, xs: tuple[float, float]) -> None:
-    assert math.isfinite(f(*xs))
 
 
 # ---- PyTorch and JAX -------------------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ import autograd.value
 from autograd import Value, primitive
 from autograd import math as am
 from autograd.checking import Culprit, GradientMismatch, GradientReport, GradientRow, check_grads
+from autograd.checking.examine import hear
+from autograd.checking.taylor import Remainder
 
 
 def mismatch(f: Callable[..., Any], args: Any, order: int = 2) -> GradientReport:
@@ -169,6 +171,34 @@ def test_a_passing_check_leaves_no_trace() -> None:
     check_grads(lambda x: x * x, (x,))
     assert not x.has_grad
     assert x.data == 2.0
+
+
+def test_both_witnesses_and_what_would_have_been_noticed_are_in_each_row() -> None:
+    report = check_grads(lambda x, y: [am.sin(x) * y, 1e10 * y + am.sin(x)], (0.5, 2.0))
+    first, zero, offset = report.rows[0], report.rows[7], report.rows[2]
+    assert first.rate == pytest.approx(2.0, abs=0.05)
+    assert 1e-13 < first.resolution < 1e-10
+    assert zero.reverse == 0.0
+    assert zero.resolution < 1e-6  # of the largest of its output's
+    assert offset.verdict == "inconclusive"
+    assert 1e-6 < offset.resolution < 1e-3
+    assert "resolution  rate" in str(report)
+    bad = primitive("bad", math.sin, lambda y, x: am.cos(x) * 1.001)
+    (wrong,) = mismatch(bad, 0.5, order=1).rows
+    assert wrong.rate == pytest.approx(1.0, abs=0.05)
+    assert wrong.resolution < 1e-3
+
+
+def test_a_verdict_names_both_witnesses_where_they_differ() -> None:
+    row = GradientRow(1, "", (), 1.0, 1.0, 2.0, 1e-9, 4e-9, "wrong")
+    hear(row, Remainder(2.0, 1e-3))
+    assert row.note == "but the Taylor remainder falls as h^2: the two witnesses differ"
+    row = GradientRow(1, "", (), 1.0, 1.0, 1.0, 1e-9, 4e-9, "ok")
+    hear(row, Remainder(1.01, 1e-3))
+    assert row.note == "though the Taylor remainder falls as h^1, over all steps that noise does not hide"
+    row = GradientRow(1, "", (), 1.0, 1.0, 1.0, 1e-9, 4e-9, "ok")
+    hear(row, Remainder(1.99, 1e-3))
+    assert row.note == ""
 
 
 # ---- wrong rules -----------------------------------------------------------------------------------------------------
@@ -508,13 +538,13 @@ def test_the_table_is_aligned_and_complete() -> None:
     text = str(mismatch(lambda x, y: bad(x) * y, (1.5, -20.0)))
     assert text.splitlines() == [
         "f at x = 1.5, y = -20: 1 of 2 derivatives is not confirmed",
-        "order  by  reverse  forward  numeric  ± error  verdict",
+        "order  by  reverse  forward  numeric  ± error  resolution  rate  verdict",
         text.splitlines()[2],
         text.splitlines()[3],
         text.splitlines()[4],
     ]
     head, *rows = text.splitlines()[1:4]
-    for name in ("reverse", "forward", "numeric", "± error"):
+    for name in ("reverse", "forward", "numeric", "± error", "resolution", "rate"):
         end = head.index(name) + len(name)
         assert all(row[end - 1] != " " and row[end : end + 2] == "  " for row in rows)
     assert rows[0].split()[:5] == ["1", "x", "-30", "-30", "-60"]
@@ -571,7 +601,7 @@ def test_the_parts_of_a_report_can_be_made_and_compared() -> None:
         (lambda p: p["a"], {"a": 1.0}, 1, TypeError, "takes the tuple of f's arguments, not dict"),
         (lambda x: x[0], [1.0, 2.0], 1, TypeError, r"a single list x is written \(x,\)"),
         (lambda x: x, ("abc",), 1, TypeError, "must be a number"),
-        (lambda x: x, (1j,), 1, TypeError, "must be a number"),
+        (lambda x: x, (1j,), 1, TypeError, "given complex numbers"),
         (lambda x: "abc", (1.0,), 1, TypeError, "the result of f must be a number"),
         (lambda x: None, (1.0,), 1, TypeError, "the result of f must be a number"),
         (lambda: 1.0, (), 1, ValueError, "no number among the arguments of f"),

@@ -16,8 +16,9 @@ from autograd import Value, grad
 from autograd import math as am
 from autograd.checking import GradientMismatch, GradientReport, GradientRow, check_grads, examine
 from autograd.checking.analytic import COUNTERPARTS, complex_step
-from autograd.checking.differences import Differences, Line
+from autograd.checking.differences import Differences
 from autograd.checking.fits import fit
+from autograd.checking.lines import Line
 from autograd.checking.rounding import noise_along
 from autograd.primitives import BUILTIN, TABLE, Elementwise, Primitive, primitive
 from autograd.testing import SMOOTH, RandomFunction, numbers, programs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import math
 import subprocess
@@ -252,6 +253,68 @@ def test_failures_shrink_to_the_wrong_call() -> None:
 
     drawn = programs(rows=[bad, TABLE["sin"], TABLE["mul"], TABLE["add"]], size=5)
     assert repr(smallest(drawn, fails)) in ("lambda x, y: bad(x)", "lambda x, y: bad(y)")
+
+
+MANY = ["tanh", "exp", "sin", "cos", "atan", "sigmoid", "sqrt", "add", "sub", "mul", "div", "hypot"]
+
+
+def planted(original: Primitive) -> Primitive:
+    """The row with partials that are wrong by a hundredth."""
+    partials: Any = original.partials
+    assert isinstance(partials, tuple)
+    wrong = tuple(lambda *args, rule=rule: rule(*args) * 1.01 for rule in partials)
+    return dataclasses.replace(original, name="bad", partials=wrong, text="")
+
+
+@pytest.mark.parametrize(("strategy", "name"), [(programs, "tanh"), (expressions, "mul")])
+def test_a_fault_among_many_rows_shrinks_to_a_formula_that_can_be_read(name: str, strategy: Any) -> None:
+    bad = planted(TABLE[name])
+    rows = [bad if row.name == name else row for row in map(TABLE.get, MANY) if row is not None]
+
+    @settings(max_examples=200, database=None, derandomize=True, report_multiple_bugs=False)
+    @given(strategy(rows=rows, size=12))
+    def search(f: RandomFunction) -> None:
+        last.append(f)
+        if any(row is bad for row, _ in f.steps):
+            check_grads(f, (0.5, 0.25), order=1)
+
+    last: list[RandomFunction] = []
+    with pytest.raises(GradientMismatch):
+        search()
+    simplest = last[-1]  # hypothesis runs it once more
+    assert any(row is bad for row, _ in simplest.steps)
+    assert len(simplest.steps) <= 4, simplest
+    assert len(repr(simplest)) <= 60, simplest
+
+
+# ---- health ----------------------------------------------------------------------------------------------------------
+
+
+@every_row
+def test_no_row_has_hypothesis_complain_of_filtering_or_slowness(row: Primitive) -> None:
+    """All of hypothesis's health checks are on: one that fails is an error."""
+
+    @settings(max_examples=50, database=None, suppress_health_check=[], phases=[Phase.generate])
+    @given(points(row))
+    def healthy(args: tuple[Any, ...]) -> None:
+        row(*args)
+
+    healthy()
+
+
+@pytest.mark.parametrize("rows", [SMOOTH, (*SMOOTH, *KINKED)], ids=["smooth", "all"])
+@pytest.mark.parametrize("strategy", [programs, expressions])
+def test_large_programs_have_hypothesis_complain_of_nothing(strategy: Any, rows: Any) -> None:
+    sizes: list[int] = []
+
+    @settings(max_examples=100, database=None, suppress_health_check=[], phases=[Phase.generate])
+    @given(strategy(rows=rows, size=20), st.tuples(numbers(), numbers()))
+    def healthy(f: RandomFunction, xs: tuple[float, float]) -> None:
+        sizes.append(len(f.steps))
+        assert math.isfinite(f(*xs))
+
+    healthy()
+    assert max(sizes) >= 10
 
 
 # ---- three lines are enough, and find faults -------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from ..errors import ERRORS
 from ..primitives import Primitive
 from ..value import Value, numbers_of
 from .analytic import complex_step
-from .differences import Slope
 from .examine import Examined, judge
 from .flat import Flat, derivatives, on_floats
+from .lines import Slope
 from .report import Culprit, GradientReport, GradientRow
 from .rounding import rounding_bounds
 

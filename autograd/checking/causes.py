@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .box import attempted
+from .claims import Matrix
 from .report import GradientRow, listed
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def likely(claimed: Claimed, rows: Sequence[GradientRow]) -> list[str]:
 def likely_in_directions(claimed: Claimed, rows: Sequence[GradientRow]) -> list[str]:
     """The same of random directions and the coordinates to which their faults were traced."""
     named = [row for row in wrong_of(rows) if not row.by[-1].startswith("direction ")]
-    found = [*scaled(claimed, rows)] or [*unset(claimed, named)] if named else [*scaled(claimed, rows)]
+    found = [*scaled(claimed, rows)] or [*unset(claimed, named, whole=False)] if named else [*scaled(claimed, rows)]
     found = found or [*scaled(claimed, named)]
     return [f"likely cause: {cause}" for cause in found]
 
@@ -121,12 +122,12 @@ def swapped(claimed: Claimed, rows: Sequence[GradientRow]) -> Iterator[str]:
             yield f"the derivatives by {wrong[0].by[-1]} and {wrong[1].by[-1]} are swapped"
 
 
-def unset(claimed: Claimed, rows: Sequence[GradientRow]) -> Iterator[str]:
-    """Derivatives of 0 where there is one, if all others are right."""
+def unset(claimed: Claimed, rows: Sequence[GradientRow], whole: bool = True) -> Iterator[str]:
+    """Derivatives of 0 where there is one, if all others are right; the rows are the ``whole`` claim or some of it."""
     wrong = wrong_of(rows)
     if all(row.claimed == 0.0 for row in wrong):
         names = list(dict.fromkeys(row.by[-1] for row in wrong))
-        if len(rows) == len(wrong) and not any(flat(claimed.matrix)):
+        if whole and len(rows) == len(wrong):
             yield "the gradient was never set: it is 0 everywhere"
         else:
             yield f"the derivative by {listed(names)} was never set, or not added up: it is 0"
@@ -182,5 +183,5 @@ def sizes(claimed: Claimed) -> Iterator[tuple[int, str]]:
         yield len(claimed.ys), f"the {len(claimed.ys)} numbers of the result"
 
 
-def flat(matrix: list[list[float]]) -> list[float]:
+def flat(matrix: Matrix) -> list[float]:
     return [x for row in matrix for x in row]

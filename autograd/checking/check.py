@@ -11,7 +11,7 @@ from ..primitives import Primitive, Switched
 from ..structures import Structure, flatten, is_array
 from ..value import Value, is_real
 from .blame import explain
-from .box import refuse_complex
+from .box import refuse_complex, refuse_complex_arguments
 from .examine import Examined
 from .flat import Flat, derivatives, on_floats
 from .plain import engine_of, is_tensor
@@ -57,7 +57,8 @@ def check_grads(
     * ``grad(*args)``: the derivative itself of one argument, else a tuple of one for each, in its structure;
       ``value_and_grad=True``: f returns the pair of its value and that;
     * ``jacobian(*args)``: for each argument an array of the result's shape followed by the argument's, or a sparse
-      matrix; ``pattern``, an array or sparse matrix of the same shape, is not 0 where entries may be;
+      matrix; ``pattern``, an array or sparse matrix of the same shape, is not 0 where entries may be: columns that
+      share no row are then differenced together;
     * ``vjp(*args, u)`` of a cotangent u of the result, which returns as ``grad``; ``jvp(*args, *v)`` of a tangent of
       each argument, which returns as f;
     * ``hessian(*args)``, the matrix by all numbers, and ``hvp(*args, *v)``, its product with a tangent of each
@@ -83,8 +84,9 @@ def check_grads(
         raise ValueError(f"check_grads takes an order of 1 or more, not {order!r}")
     if oracle not in ("", "mpmath"):
         raise ValueError(f"oracle must be 'mpmath' or left out, not {oracle!r}")
-    args = _arguments(f, args)
     title = "f" if name_of(f) == "<lambda>" else getattr(f, "__name__", None) or str(f)
+    refuse_complex_arguments(args, title)
+    args = _arguments(f, args)
     parameters = _parameters(f, args)
     named = {"grad": grad, "jacobian": jacobian, "vjp": vjp, "jvp": jvp, "hessian": hessian, "hvp": hvp}
     claims = {name: claim for name, claim in named.items() if claim is not None}
@@ -116,7 +118,11 @@ def _of_values(
     def flat(numbers: list[Any]) -> list[Any]:
         return flatten(f(*given.rebuild(numbers)), f"the result of {title}")[0]
 
-    result = f(*given.rebuild([Value(x) for x in xs]))
+    try:
+        result = f(*given.rebuild([Value(x) for x in xs]))
+    except TypeError:  # as of a Value and a complex number
+        _refuse_if_complex(f, given.rebuild(xs), title)
+        raise
     refuse_complex(result, title)
     outputs = flatten(result, f"the result of {title}")[1].paths(title)
     if not xs or not outputs:
@@ -137,6 +143,14 @@ def _of_values(
         if not report.passed:
             break
     return report
+
+
+def _refuse_if_complex(f: Callable[..., Any], args: Any, title: str) -> None:
+    try:
+        result = f(*args)
+    except Exception:  # f does not take floats either: what it says of Values is the error
+        return
+    refuse_complex(result, title)
 
 
 def _plainly(f: Flat, xs: list[float]) -> Flat:

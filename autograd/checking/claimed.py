@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from .box import BlackBox, attempted
 from .claims import Claim, Matrix
-from .differences import EPSILON, RESOLUTION, WIDEST, Line, Slope, numeric_slope
-from .examine import SAFETY, judge
+from .differences import EPSILON, RESOLUTION, Differences
+from .examine import SAFETY, hear, judge, resolve, settle_zeros
+from .lines import Line, Slope
 from .report import GradientRow
 from .rounding import SPACING, natural_length, noise_along
 from .taylor import Remainder, remainder
@@ -28,6 +31,7 @@ MEANT = 5e-8  # a relative fault that no claim is accused of: a black box may be
 AGREED = 1e-9  # relative: a claim that is so near to a complex step was not so by chance
 TINY = 1e-60  # its step, relative to x or 1
 FIRST_LOOK = 55  # evaluations along a line; with those at the point itself and on complex numbers it makes 60
+SECOND_LOOK = 40  # where the slope that is claimed is no guide to the steps
 GUESSES = (0.0173, 1.1e-5, 0.7e-8, 0.9e-11)  # steps, relative to x
 CIRCLE = (1j, -1j, 1.0, -1.0)  # where f is seen to be analytic
 
@@ -59,37 +63,19 @@ class Claimed:
 
     def rows(self) -> list[GradientRow]:
         """A row for each output and input, in this order; the caller names them."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of steps outside the domain
+        with quiet():
             columns = [self.column(self.line(i), i) for i in range(len(self.xs))]
         for o in range(len(self.ys)):
-            self.settle_zeros([column[o] for column in columns])
+            settle_zeros([column[o] for column in columns], self.xs, self.resolution)
         return [columns[i][o] for o in range(len(self.ys)) for i in range(len(self.xs))]
-
-    def settle_zeros(self, rows: list[GradientRow]) -> None:
-        """A derivative of 0 has no size of its own: it is measured by the largest of its output's, for steps of the
-        scale of the arguments."""
-        scales = [abs(x) or 1.0 for x in self.xs]
-        largest = max((abs(row.claimed) * scale for row, scale in zip(rows, scales, strict=True)), default=0.0)
-        for row, scale in zip(rows, scales, strict=True):
-            known = row.claimed == 0.0 and abs(row.numeric) <= row.tolerance < math.inf and largest
-            if known and row.verdict in ("inconclusive", "ok") and row.tolerance:
-                row.resolution = row.tolerance * scale / largest
-                if row.verdict == "inconclusive" and row.resolution <= self.resolution:
-                    row.verdict, row.note = "ok", "0 beside the others"
 
     def line(self, i: int) -> Line:
         return Line(self.box.flat, self.xs, i, self.ys, self.box.formats[i])
 
-    def column(self, line: Line, i: int, again: bool = True) -> list[GradientRow]:
+    def column(self, line: Line, i: int) -> list[GradientRow]:
         """The rows of all outputs by the argument that moves along the line."""
         claims = [row[i] for row in self.matrix]
-        guides = [self.guide(line, o, claim) for o, claim in enumerate(claims)]
-        rows = []
-        for o, (claim, noise) in enumerate(zip(claims, self.noise(line, guides), strict=True)):
-            line.allowed = max(FIRST_LOOK, len(line.taken) + 40) if o else FIRST_LOOK
-            rounding = partial(self.noise_of_claim, o, i, claim)
-            rows.append(self.row(line, o, claim, noise, guides[o], rounding, again))
+        rows = self.along(line, claims, [partial(self.noise_of_claim, o, i, claim) for o, claim in enumerate(claims)])
         if self.oracle is not None:
             for row, slope in zip(rows, self.oracle(i), strict=True):
                 adopt(row, slope, EXACT * abs(slope), self.rounding(row), "mpmath")
@@ -97,6 +83,18 @@ class Claimed:
             self.consult(rows, i, line)
         for row in rows:
             resolve(row)
+            if row.verdict == "inconclusive" and row.resolution < 0.5:
+                jumps = f"; {row.note}" if row.note.startswith("f jumps") else ""
+                row.note = f"no fault above {row.resolution:.1g} of it; differences show no more{jumps}"
+        return rows
+
+    def along(self, line: Line, claims: Sequence[float], roundings: Sequence[Callable[[], float]]) -> list[GradientRow]:
+        """The rows of all outputs along a line, on which these are the slopes that are claimed."""
+        guides = [self.guide(line, o, claim) for o, claim in enumerate(claims)]
+        rows = []
+        for o, (claim, noise) in enumerate(zip(claims, self.noise(line, guides), strict=True)):
+            line.allowed = max(FIRST_LOOK, len(line.taken) + 40) if o else FIRST_LOOK
+            rows.append(self.row(line, o, claim, noise, guides[o], roundings[o]))
         return rows
 
     def guide(self, line: Line, o: int, claim: float) -> float:
@@ -124,7 +122,7 @@ class Claimed:
                 return None if got is None or not math.isfinite(got[o] - y) else got[o]
 
             reach = NEAR * min(lengths, default=1.0)
-            noise = noise_along(along, line.x, y, reach, format=line.format) if math.isfinite(y) else 0.0
+            noise = noise_along(along, line.x, y, reach, 0.0, line.format, guides[o]) if math.isfinite(y) else 0.0
             found.append(max(noise, self.floor(o)))
         return found
 
@@ -136,17 +134,14 @@ class Claimed:
         noise: float,
         guide: float,
         rounding_of_claim: Callable[[], float],
-        again: bool,
     ) -> GradientRow:
-        """The verdict on one claim by differences along a line, and the rate of its Taylor remainder.
-
-        ``again`` looks twice before it accuses, unless the second witness has no doubt.
-        """
+        """The verdict on one claim by differences along a line, and the rate of its Taylor remainder."""
         row = GradientRow(1, "", (), claim, claim, math.nan, math.inf, math.inf, "not finite")
         if not math.isfinite(self.ys[o]):
             row.note = f"the function is {self.ys[o]}"
             return row
-        slope = numeric_slope(line, o, noise, guide, opaque=True)
+        differences = Differences(line, o, noise, guide, opaque=True)
+        slope = differences.slope()
         if not math.isfinite(claim):
             row.note, row.numeric, row.error = "the claim is not finite", slope.value, slope.error
             return row
@@ -155,34 +150,31 @@ class Claimed:
         if row.verdict == "wrong" and abs(claim - slope.value) < 1e-2 * abs(claim):
             rounding += rounding_of_claim()
             judge(row, claim, claim, slope, rounding, self.resolution)
-        if row.verdict == "inconclusive" and self.remainder(row, line, o, noise).speaks_against:
-            line.allowed += FIRST_LOOK
-            slope = numeric_slope(line, o, noise, guide, opaque=True)
+        if row.verdict == "inconclusive" and not claim and guide:  # the guess was none
+            line.allowed = len(line.taken) + SECOND_LOOK
+            line.at(GUESSES[0] * line.unit)
+            guide = self.remainder(row, line, o, noise).bound
+            noise = max(noise, self.noise(line, [guide] * len(self.ys))[o])
+            differences = Differences(line, o, noise, guide, opaque=True)
+            slope = differences.slope()
             judge(row, claim, claim, slope, rounding, self.resolution)
-        doubted = row.verdict == "wrong" and slope.kind != "kink" and again
-        if doubted and not self.remainder(row, line, o, noise).is_sure(WIDEST * line.unit):
-            line.allowed = math.inf
-            slope = numeric_slope(line, o, noise, guide, opaque=True, again=True)
-            judge(row, claim, claim, slope, rounding, self.resolution)
+        if row.verdict == "wrong" and not slope.kind and slope.reach and (stair := differences.stairs(slope)):
+            judge(row, claim, claim, differences.beyond(stair), rounding, self.resolution)
+        small = line.single and abs(claim - row.numeric) < 0.1 * abs(row.numeric)
+        if row.verdict == "wrong" and not slope.kind and small and (doubt := differences.jump_over_distance(slope)):
+            judge(row, claim, claim, replace(slope, error=max(slope.error, doubt)), rounding, self.resolution)
+            row.note = row.note or "f jumps near by, as a solver that stops at a tolerance"
         if row.verdict == "still":
             row.verdict, row.note = "ok", "the function does not move"
-        self.hear(row, self.remainder(row, line, o, noise))
+        second = self.remainder(row, line, o, noise)
+        if row.verdict == "wrong" and not slope.kind and second.contradicts(claim, row.numeric):
+            row.verdict, row.tolerance = "inconclusive", math.inf
+            row.note = "the two witnesses differ: near by, the Taylor remainder falls as it should"
+        hear(row, second)
         return row
 
     def remainder(self, row: GradientRow, line: Line, o: int, noise: float) -> Remainder:
-        taken = [(t - line.x, got[o] - self.ys[o]) for t, got in line.taken.items() if got is not None]
-        return remainder(taken, row.claimed, noise)
-
-    def hear(self, row: GradientRow, found: Remainder) -> None:
-        """The second witness, and what to say if it contradicts the first."""
-        row.rate = found.rate
-        gap = abs(row.claimed - row.numeric)
-        if row.verdict == "wrong" and not row.note and found.speaks_for and found.bound < gap / 2:
-            row.note = _rate(found.rate, "but ") + ": the two witnesses differ"
-        elif row.verdict == "ok" and found.speaks_against and found.bound > 10 * row.tolerance:
-            row.note = _rate(found.rate, "though ") + ", over all steps that noise does not hide"
-        elif row.verdict == "inconclusive" and not row.note:
-            row.note = "finite differences are too rough"
+        return remainder(line.rises(o), row.claimed, noise)
 
     # ---- the complex step
 
@@ -246,8 +238,8 @@ class Claimed:
         """The rounding in what is claimed, from its values at neighbouring points."""
 
         def at(t: float) -> float | None:
-            found = attempted(lambda: self.claim([*self.xs[:i], t, *self.xs[i + 1 :]])[o])
-            return None if found is None else found[i]
+            found = attempted(lambda: [self.claim([*self.xs[:i], t, *self.xs[i + 1 :]])[o][i]])
+            return None if found is None else found[0]
 
         return self.noise_of(at, i, claim)
 
@@ -260,6 +252,14 @@ class Claimed:
             return None if value is None or not math.isfinite(value - y) else value
 
         return noise_along(along, x, y, 2.0**-40 * max(min(1.0, abs(x)), SPACING), format=form)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without NumPy's warnings of steps outside the domain."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
 
 
 def step_of(x: float) -> float:
@@ -275,23 +275,3 @@ def adopt(row: GradientRow, slope: float, error: float, rounding: float, oracle:
     """Judge the claim by what another oracle says."""
     judge(row, row.claimed, row.claimed, Slope(slope, error), rounding)
     row.oracle = oracle
-
-
-def resolve(row: GradientRow) -> None:
-    """The smallest relative fault that would have been noticed."""
-    size = abs(row.numeric) or abs(row.claimed)
-    known = row.tolerance < math.inf and math.isfinite(row.numeric) and row.verdict not in ("kink", "jump")
-    row.resolution = (
-        (row.tolerance + abs(row.claimed - row.numeric)) / size
-        if known and size
-        else (0.0 if known and not row.tolerance else math.inf)
-    )
-    if row.verdict == "wrong" and known and size:
-        row.resolution = row.tolerance / size
-    if row.verdict == "inconclusive" and row.resolution < 0.5:
-        row.note = f"no fault above {row.resolution:.1g} of it; differences show no more"
-
-
-def _rate(rate: float | None, link: str) -> str:
-    falls = "is noise alone" if rate is None else f"falls as h^{rate:.2g}"
-    return f"{link}the Taylor remainder {falls}"

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .box import BlackBox
+from .box import BlackBox, complex_in
 from .plain import Plain, mapped
 
-Matrix = list[list[float]]
+Matrix = Sequence[Sequence[float]]
 Claim = Callable[[Sequence[float]], Matrix]  # of the numbers among the arguments
 
 
@@ -52,13 +52,45 @@ def of_vjp(df: Callable[..., Any], box: BlackBox) -> Claim:
 
 def of_jvp(df: Callable[..., Any], box: BlackBox) -> Claim:
     """The claim of f's pushforward: it takes f's arguments and a tangent of each, and returns as f."""
+    n, what = len(box.xs), "the result of jvp"
 
     def claim(xs: Sequence[float]) -> Matrix:
-        n, what = len(box.xs), "the result of jvp"
-        columns = [matched(box.result, df(*box.arguments(xs), *box.arguments(unit(n, i))), what) for i in range(n)]
-        return [list(row) for row in zip(*columns, strict=True)]
+        def along(d: Sequence[float]) -> list[float]:
+            return matched(box.result, df(*box.arguments(xs), *box.arguments(d)), what)
+
+        return ByColumns(along, len(box.ys), n)
 
     return claim
+
+
+class ByColumns(Sequence[Sequence[float]]):
+    """A Jacobian of which only the products with tangents are known: a column is computed when it is asked for."""
+
+    def __init__(self, along: Callable[[Sequence[float]], list[float]], outputs: int, inputs: int) -> None:
+        self.along, self.outputs, self.inputs = along, outputs, inputs
+        self.columns: dict[int, list[float]] = {}
+
+    def __len__(self) -> int:
+        return self.outputs
+
+    def __getitem__(self, o: Any) -> Any:
+        return _Row(self, range(self.outputs)[o])
+
+    def column(self, i: int) -> list[float]:
+        if i not in self.columns:
+            self.columns[i] = self.along(unit(self.inputs, i))
+        return self.columns[i]
+
+
+class _Row(Sequence[float]):
+    def __init__(self, matrix: ByColumns, o: int) -> None:
+        self.matrix, self.o = matrix, o
+
+    def __len__(self) -> int:
+        return self.matrix.inputs
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.matrix.column(range(self.matrix.inputs)[i])[self.o]
 
 
 def of_hessian(df: Callable[..., Any], box: BlackBox) -> Claim:
@@ -180,6 +212,7 @@ def unit(n: int, i: int) -> list[float]:
 
 def matched(part: Plain, given: Any, what: str) -> list[float]:
     """The numbers of a tree of the same structure; TypeError says where it differs."""
+    refuse_complex_claim(given, what)
     plain = Plain(given, what)
     if plain.structure == part.structure:
         return plain.numbers
@@ -189,6 +222,13 @@ def matched(part: Plain, given: Any, what: str) -> list[float]:
     if shape is not None and math.prod(shape) == len(part.numbers) and _is_list(part.tree):
         return plain.numbers
     return [float(x) for x in part.structure.match(mapped(given, _as_plain), what)]
+
+
+def refuse_complex_claim(given: Any, what: str) -> None:
+    if kind := complex_in(given):
+        raise TypeError(
+            f"{what} has complex numbers ({kind}): derivatives of real functions are real, give them as such"
+        )
 
 
 def _as_plain(x: Any) -> Any:
@@ -229,7 +269,7 @@ def by_arguments(given: Any, box: BlackBox, what: str) -> list[float]:
     return result
 
 
-def _block(given: Any, part: Plain, size: int, m: int, what: str) -> Matrix:
+def _block(given: Any, part: Plain, size: int, m: int, what: str) -> list[list[float]]:
     """A Jacobian's rows by one argument."""
     if hasattr(given, "toarray"):  # a sparse matrix
         given = given.toarray()
@@ -239,6 +279,7 @@ def _block(given: Any, part: Plain, size: int, m: int, what: str) -> Matrix:
             inner = Plain(item, f"{what}[{key!r}]")
             blocks.append(_block(given[key], inner, len(inner.numbers), m, inner.name))
         return [[x for block in blocks for x in block[o]] for o in range(m)]
+    refuse_complex_claim(given, what)
     numbers = Plain(given, what).numbers
     if len(numbers) != m * size:
         shape = getattr(given, "shape", f"{len(numbers)} numbers")

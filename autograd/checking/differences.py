@@ -13,13 +13,10 @@ import itertools
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
 
-from ..errors import ERRORS
-from .fits import Fit, fit
-from .flat import Flat
-from .plain import DOUBLE, Format
+from .fits import fit
+from .lines import SMALLEST, Line, Sample, Slope, Window
 from .rounding import natural_length
 
 EPSILON = sys.float_info.epsilon
@@ -30,96 +27,21 @@ FIRST = 0.0418  # the size of the first window, relative to x, 1 or f / f'
 GRID = 8.0  # the ratio of the sizes of windows: so few that several outputs share their samples
 WIDER = 2  # windows that are larger than the first, for slopes that rounding hides from it
 SCOUTS = 9  # at most, on either side
-SMALLEST = 2.0**-200  # the smallest step at x = 0, where floats have no spacing; and, if nothing hides them,
 DEEPER = (2.0**-400, 2.0**-700, 2.0**-960)
 
-EVALUATIONS = 60  # of f along a line for one output, at most; about 30 for a smooth one
+EVALUATIONS = 60  # of f along a line for one output, at most, unless a claim is wrong; about 30 for a smooth one
 
 WIDEST = 1e-3  # the tread of a stair that rounding makes, relative to x or 1
 
+TREAD = 13  # steps of the search for its end, which other outputs share, and so may go beyond what is allowed for one
+WIDE = 0.35  # where the jumps of solvers are looked for, relative to x or 1: in an interval that is halved
+HALVINGS = 23
+SMALL = 0.03  # how large such a jump may be, relative to f
+
 TWO_SIDED = tuple(math.sqrt(v) for v in (35 / 36, 0.625, 0.33, 0.12, 1 / 60))
 ONE_SIDED = tuple(math.sqrt(v) for v in (0.971, 0.818, 0.624, 0.43, 0.255, 0.13, 0.0529 + 1e-3, 0.0145, 0.0016))
+FEW = tuple(math.sqrt(v) for v in (0.96, 0.58, 0.37, 0.19, 0.06, 0.007))
 GOLDEN = (math.sqrt(5) - 1) / 2
-
-
-@dataclass
-class Slope:
-    """A numeric derivative; ``scale`` is the size of the difference quotients that it was computed from."""
-
-    value: float = math.nan
-    error: float = math.inf
-    scale: float = 0.0
-    reach: float = 0.0  # the steps, if a single window tells it
-    kind: str = ""  # or "one-sided", "kink", "jump"
-    left: float | None = None
-    right: float | None = None
-
-
-class Line:
-    """The outputs of f as one of its inputs moves; every sample is taken once, whichever outputs ask for it."""
-
-    def __init__(self, f: Flat, xs: list[float], i: int, ys: list[float], format: Format = DOUBLE) -> None:
-        self.f, self.xs, self.i, self.ys, self.format = f, xs, i, ys, format
-        self.x = xs[i]
-        self.unit = max(1.0, abs(self.x))
-        self.spacing = format.spacing(self.x) if self.x else max(SMALLEST, format.least)
-        self.taken: dict[float, list[float] | None] = {}
-        self.allowed = math.inf  # evaluations, at most, as far as that can be kept
-
-    def has_room_for(self, count: int) -> bool:
-        return len(self.taken) + count <= self.allowed
-
-    def moved(self, t: float) -> list[float]:
-        """All inputs, with the one that moves at t."""
-        return [*self.xs[: self.i], t, *self.xs[self.i + 1 :]]
-
-    def actual(self, step: float) -> float:
-        """The step that is taken for this one, as x + step is rounded."""
-        return self.format.nearest(self.x + step) - self.x
-
-    def at(self, step: float) -> list[float] | None:
-        """The outputs at x + step; None where the function fails."""
-        t = self.format.nearest(self.x + step)
-        if t not in self.taken:
-            try:
-                found = self.f(self.moved(t)) if math.isfinite(t) else None
-            except (*ERRORS, TypeError):  # TypeError: ** of a negative float gave a complex number
-                found = None
-            self.taken[t] = found
-        return self.taken[t]
-
-
-class Sample(NamedTuple):
-    step: float
-    rise: float  # the output less that at x
-
-    @property
-    def quotient(self) -> float:
-        return self.rise / self.step
-
-
-class Window(NamedTuple):
-    """A fit through samples on one side of x or on both, at steps up to ``reach``.
-
-    ``scale`` is the largest rise over the reach.
-    """
-
-    reach: float
-    slope: float
-    error: float
-    scale: float
-    fit: Fit
-
-    def missed(self, sample: Sample) -> float:
-        """By how much a sample is not where the polynomial says."""
-        return abs(sample.rise - self.fit.rise(sample.step / self.reach))
-
-    def resolves(self, part: float) -> bool:
-        """Whether the error is less than this part of the slope, or of what cancels in it."""
-        return self.error <= part * abs(self.slope) or self.error <= 1e-3 * part * self.scale
-
-    def contradicts(self, other: Window) -> bool:
-        return abs(self.slope - other.slope) > 4 * (self.error + other.error)
 
 
 class Differences:
@@ -130,7 +52,7 @@ class Differences:
     the steps, and in nothing else.
     """
 
-    def __init__(self, line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool) -> None:
+    def __init__(self, line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool = False) -> None:
         self.line, self.o, self.noise, self.opaque = line, o, noise, opaque
         self.before = len(line.taken)
         self.y, self.guide = line.ys[o], abs(guide)
@@ -151,9 +73,16 @@ class Differences:
             self.steps = sorted({*self.steps, *(h for h in near if bottom < h < self.start)}, reverse=True)
         if not x and bottom <= 8 * SMALLEST:
             self.steps += DEEPER
+        self.steps = sorted({self.taken_near(step) for step in self.steps}, reverse=True)
         self.close = not x or self.steps[-1] < x / 4  # or floats are sparse around x
         self.scouts = {side: [self.sample(side * step) for step in self.steps] for side in (-1, 1)}
         self.sides = [side for side in (-1, 1) if self.scouts[side][-1] is not None]
+
+    def taken_near(self, step: float) -> float:
+        """A step like this one that was taken already to both sides, or else this one."""
+        x, taken = self.line.x, self.line.taken
+        like = [h for t in taken if step / 4 < (h := t - x) < 4 * step and x - h in taken and h < self.start]
+        return min(like, key=lambda h: abs(math.log(h / step)), default=step)
 
     def on_grid(self, reach: float) -> float:
         """The next smaller size of a window."""
@@ -166,11 +95,14 @@ class Differences:
             return None
         return Sample(self.line.actual(step), got[self.o] - self.y)
 
-    def window(self, reach: float, sides: Sequence[int], noise: float) -> Window | None:
+    def window(self, reach: float, sides: Sequence[int], noise: float, parts: Sequence[float] = ()) -> Window | None:
         """The fit through steps of this size on these sides; None if f fails at one of them."""
         spacing = self.line.spacing
-        samples, last = [Sample(0.0, 0.0)], 0.0
-        for part in reversed(TWO_SIDED if len(sides) == 2 else ONE_SIDED):
+        samples, last, asked = [Sample(0.0, 0.0)], 0.0, reach
+        parts = parts or (TWO_SIDED if len(sides) == 2 else ONE_SIDED)
+        if any(self.sample(side * self.line.actual(reach * parts[0])) is None for side in sides):
+            return None
+        for part in reversed(parts):
             last = max(self.line.actual(reach * part), last + spacing)
             for side in sides:
                 found = self.sample(side * last)
@@ -184,16 +116,18 @@ class Differences:
         slope, error = found_fit.slope / reach, found_fit.error / reach
         if not scale and self.opaque:
             error = max(error, self.tread(reach))
-        return Window(reach, slope, error, scale, found_fit)
+        return Window(reach, slope, error, scale, found_fit, asked)
 
     # ---- the search for a window
 
-    def search(self, sides: Sequence[int]) -> Window | None:
+    def search(self, sides: Sequence[int], start: float = 0.0) -> Window | None:
         """The window that tells the slope best, among those that foretell the scouts; or the best of the others, with
         the noise that it then takes."""
         best: Window | None = None
         unheld: list[Window] = []
-        reach, low, high = self.start, 0.0, math.inf  # at low, rounding is all the error; at high, structure is
+        start = start or min([self.start, *(3 * step for step in self.settled(sides, together=True)[:1])])
+        reach = self.on_grid(start)
+        low, high = 0.0, math.inf  # at low, rounding is all the error; at high, structure is
         for _ in range(5):
             if len(self.line.taken) - self.before > EVALUATIONS - 10 or not self.line.has_room_for(10):
                 break
@@ -207,7 +141,7 @@ class Differences:
                 unheld.append(now)
             elif best is None or self.prefers(now, best):
                 best = now
-            rounding = held and now.fit.noise <= 2 * self.noise
+            rounding = held and now.fit.noise <= (4 if self.opaque else 2) * self.noise
             still = now.scale == self.guide == 0.0  # nothing moves, and nothing should
             if now is best and (still or now.resolves(ENOUGH if rounding else FINE)):
                 break
@@ -219,13 +153,16 @@ class Differences:
                 high = reach
                 smaller = min([reach / GRID, *self.settled(sides)[:1]])
                 reach = reach / max(GRID, wanted ** (1 / 6)) if now.resolves(1e-3) and held else smaller
-            if not low < reach < high / 2:
-                reach = math.sqrt(low * high)
             reach = self.on_grid(reach)
+            if low and not low < reach < high:
+                reach = self.on_grid(math.sqrt(low * high))
             if not low < reach < high:
                 break
-        if best is None and unheld and self.opaque:
-            return min((self.rough(window, sides) for window in unheld), key=lambda window: window.error)
+        if unheld and self.opaque and (best is None or not best.resolves(1e-2)):
+            rough = min((self.rough(window, sides) for window in unheld), key=lambda window: window.error)
+            if best is None or (rough.error < best.error and not rough.contradicts(best)):
+                self.noise = max(self.noise, rough.fit.noise)
+                return rough
         return best
 
     def prefers(self, now: Window, best: Window) -> bool:
@@ -249,7 +186,7 @@ class Differences:
     def rough(self, window: Window, sides: Sequence[int]) -> Window:
         """The window, if what it misses of the scouts is noise."""
         noise = max(map(window.missed, self.near(window, sides)))
-        return self.window(window.reach, sides, noise) or window
+        return self.window(window.asked, sides, noise) or window
 
     def inside(self, sides: Sequence[int]) -> list[float]:
         """The scouts' steps at which f exists, and at all smaller ones."""
@@ -258,17 +195,20 @@ class Differences:
             there = [] if None in samples else [*there, step]
         return there
 
-    def settled(self, sides: Sequence[int]) -> list[float]:
-        """The scouts' steps from the first on after which the quotients of no side change, but for noise."""
+    def settled(self, sides: Sequence[int], together: bool = False) -> list[float]:
+        """The scouts' steps from the first on after which the quotients of no side change, but for noise; or those of
+        both sides ``together``, in which what bends f to the same side cancels."""
         there = self.inside(sides)
-        count = len(there)
-        largest = max((abs(s.quotient) for side in sides for s in self.scouts[side] if s is not None), default=0.0)
-        for side in sides:
+        skip, count = len(self.steps) - len(there), len(there)
+        quotients = [[s.quotient for s in self.scouts[side][skip:] if s is not None] for side in sides]
+        largest = max((abs(q) for line in quotients for q in line), default=0.0)
+        if together:
+            quotients = [[sum(pair) / len(pair) for pair in zip(*quotients, strict=True)]]
+        for line in quotients:
             low, high, same = -math.inf, math.inf, 0
-            for sample in reversed(self.scouts[side][len(self.steps) - len(there) :]):
-                assert sample is not None
-                room = 8 * self.noise / abs(sample.step) + max(0.1 * abs(sample.quotient), 1e-3 * largest)
-                low, high = max(low, sample.quotient - room), min(high, sample.quotient + room)
+            for step, quotient in zip(reversed(there), reversed(line), strict=True):
+                room = 8 * self.noise / step + max(0.1 * abs(quotient), 1e-3 * largest)
+                low, high = max(low, quotient - room), min(high, quotient + room)
                 if low > high:
                     break
                 same += 1
@@ -280,20 +220,22 @@ class Differences:
         moved = [(abs(t - self.line.x), got[self.o]) for t, got in self.line.taken.items() if got is not None]
         rises = [(h, abs(y - self.y)) for h, y in moved if y != self.y and h > width]
         far = width
-        while not rises and far < 1e3 * self.line.unit and self.line.has_room_for(2):
-            far *= 31.0
+        while not rises and far < 1e3 * self.line.unit and self.line.has_room_for(2 - TREAD):
+            far *= 6.0
             found = [self.sample(-far), self.sample(far)]
             rises = [(far, abs(sample.rise)) for sample in found if sample is not None and sample.rise]
+            if not rises and None in found:  # f ends there, and may move before
+                return math.inf
         if not rises:
-            return 0.0
+            return 0.0 if far >= 1e3 * self.line.unit else math.inf
         far, rise = min(rises)
+        side = next((s for s in (-1, 1) if (sample := self.sample(s * far)) is not None and sample.rise), 1)
         near = width
-        for _ in range(6):
-            middle = near * (far / near) ** GOLDEN
-            found = [self.sample(-middle), self.sample(middle)]
-            rises = [(middle, abs(sample.rise)) for sample in found if sample is not None and sample.rise]
-            if rises:
-                far, rise = min(rises)
+        for _ in range(TREAD):  # to where it begins to move: by a jump, or by less and less
+            middle = near * math.sqrt(far / near)
+            sample = self.sample(side * middle)
+            if sample is not None and sample.rise:
+                far, rise = middle, abs(sample.rise)
             else:
                 near = middle
         return rise / near
@@ -320,12 +262,11 @@ class Differences:
             return Slope(math.inf, 0.0, 0.0, 0.0, "kink", values.get(-1), values.get(1))
         kinked = not one and self.kinked()
         whole = None if kinked else self.search(self.sides)
-        spacing = self.line.spacing
-        if whole and whole.reach < 1e4 * spacing and self.guide * spacing > whole.scale * whole.reach:
-            return Slope()  # between two floats f would rise by more than it does in all: it may turn many times
+        if whole is not None and self.may_turn(whole):
+            return Slope()
         if whole is not None and whole.resolves(1e-5):
             return Slope(whole.slope, whole.error, whole.scale, whole.reach, one)
-        rounding = whole is not None and whole.fit.noise <= 2 * self.noise
+        rounding = whole is not None and whole.fit.noise <= (4 if self.opaque else 2) * self.noise
         left, right = (None, None) if one or rounding else (self.search([-1]), self.search([1]))
         if left is not None and right is not None:
             gap, spread = abs(left.slope - right.slope), left.error + right.error
@@ -334,9 +275,20 @@ class Differences:
         if kinked:
             whole = self.search(self.sides)
         limit = self.limit()
-        if whole is not None and whole.error < limit.error and (whole.resolves(1e-4) or rounding):
+        if whole is not None and self.opaque and not whole.scale:  # a tread, perhaps
+            return Slope(whole.slope, whole.error, 0.0, whole.reach, one)
+        if whole is not None and whole.error < limit.error and (whole.resolves(1e-4) or rounding or self.opaque):
             return Slope(whole.slope, whole.error, whole.scale, whole.reach, one)
         return replace(limit, kind=one)
+
+    def may_turn(self, window: Window) -> bool:
+        """Whether f, if it is as steep as is claimed, may turn between the steps that were taken: it would rise by more
+        than it does in all between two floats near by; or, where it moves by much more than rounding, in a hundred."""
+        rise, step = window.scale * window.reach, self.guide * self.line.spacing
+        if window.reach < 1e4 * self.line.spacing and step > rise:
+            return True
+        wide = self.opaque and window.reach > 1e6 * self.line.spacing
+        return wide and 1e4 * EPSILON * abs(self.y) < rise < 100 * step
 
     def kinked(self) -> bool:
         """Whether the quotients settle on either side, but not to the same slope."""
@@ -387,28 +339,75 @@ class Differences:
                 nodes, rises = [s.step / reach for s in samples], [s.rise for s in samples]
                 noise = self.noise + EPSILON * max(map(abs, rises))
                 found = fit(nodes, rises, noise)
-                window = Window(reach, found.slope / reach, found.error / reach, 0.0, found)
+                window = Window(reach, found.slope / reach, found.error / reach, 0.0, found, reach)
                 if window.resolves(ENOUGH) or found.error <= 1e3 * noise:
                     return window
             reach = self.on_grid(reach / GRID)
         return None
 
-    def goes_on(self, reach: float) -> bool:
-        """Whether f is smooth beyond these steps, until it bends on all sides: what seems a slope may be the tread of a
-        stair that rounding in a black box has made, which breaks off before."""
-        bent = set[int]()
-        for _ in range(16):
-            if reach >= WIDEST * self.line.unit or len(bent) == len(self.sides):
+    def stairs(self, found: Slope) -> float:
+        """0.0 if f is smooth where a slope ceases to hold, to one side of x at least; else the noise there: what seems
+        a slope is the tread of a stair that rounding in a black box has made, which breaks off."""
+        noises = []
+        for side in self.sides:
+            end = self.end_of(side, found)
+            window = self.window(1.2 * end, [side], self.noise, FEW) if end else None
+            if window is None or window.fit.noise <= 0.02 * window.scale * window.reach:
+                return 0.0
+            noises.append(window.fit.noise)
+        return min(noises)
+
+    def beyond(self, noise: float) -> Slope:
+        """The slope by large steps, over stairs of this height."""
+        self.noise = max(self.noise, noise)
+        self.line.allowed, self.before = max(self.line.allowed, len(self.line.taken) + 20), len(self.line.taken)
+        window = self.search(self.sides, self.first)
+        return Slope() if window is None else Slope(window.slope, window.error, window.scale, window.reach)
+
+    def end_of(self, side: int, found: Slope) -> float:
+        """About the largest step up to which a slope holds; 0.0 if it does as far as f, or a tread, may reach."""
+
+        def holds(step: float) -> bool:
+            sample = self.sample(side * step)
+            if sample is None or not sample.step:
+                return sample is not None
+            return abs(sample.quotient - found.value) <= 0.2 * max(abs(sample.quotient), abs(found.value))
+
+        within, widest = found.reach, WIDEST * self.line.unit
+        beyond = sorted(h for t in self.line.taken if within < (h := side * (t - self.line.x)) < widest)
+        end = 0.0
+        for step in [*beyond, widest] if within < widest else []:
+            if not holds(step):
+                end = step if self.sample(side * step) is not None else 0.0  # f ends there
                 break
-            reach *= 2.5
-            ends = {side: self.window(reach, [side], self.noise) for side in self.sides}
-            smooth = {s: end for s, end in ends.items() if end and end.fit.noise <= 0.02 * end.scale * end.reach}
-            if not smooth:
-                return not any(ends.values())
-            bent.update(
-                s for s, end in smooth.items() if abs(end.fit.rise(s) - s * end.fit.slope) > 0.2 * end.scale * end.reach
-            )
-        return True
+            within = step
+        while end > 1.8 * within:
+            middle = within * math.sqrt(end / within)
+            within, end = (middle, end) if holds(middle) else (within, middle)
+        return end
+
+    def jump_over_distance(self, found: Slope) -> float:
+        """How far a slope may be from that of what f stands for, if f jumps now and then by little, as a solver does
+        that stops at a tolerance: the jump over its distance from x; 0.0 if none is seen."""
+        wide = (
+            self.window(WIDE * self.line.unit, self.sides, self.noise) if found.reach < WIDE * self.line.unit else None
+        )
+        if wide is None or wide.fit.noise <= 4 * self.noise:
+            return 0.0
+
+        def left(step: float) -> float:
+            sample = self.sample(step)
+            return math.nan if sample is None else sample.rise - wide.fit.rise(sample.step / wide.reach)
+
+        steps = sorted(h for t in self.line.taken if abs(h := t - self.line.x) <= wide.reach)
+        pairs = [(abs(left(b) - left(a)), a, b) for a, b in itertools.pairwise(steps) if b - a > 1e-3 * wide.reach]
+        first, a, b = max(pairs)
+        for k in range(HALVINGS):
+            middle = (a + b) / 2
+            gap, a, b = max((abs(left(middle) - left(a)), a, middle), (abs(left(b) - left(middle)), middle, b))
+            if not max(first / 100 if k > 6 else 0.0, 100 * self.noise) < gap < SMALL * abs(self.y):
+                return 0.0
+        return gap / max(abs(a), abs(b))
 
     def limit(self) -> Slope:
         """For want of better the quotient at the smallest steps, if rises vanish there, and how much it changed."""
@@ -416,7 +415,11 @@ class Differences:
         scale = max((abs(s.quotient) for samples in pairs for s in samples), default=0.0)
         last = [samples for samples in pairs[-3:] if len(samples) == len(self.sides)]
         sizes = [max(abs(s.rise) for s in samples) for samples in last]
-        if len(last) < 3 or not all(4 * small <= large for large, small in itertools.pairwise(sizes)):
+        if (
+            len(last) < 3
+            or (self.opaque and not any(sizes))
+            or not all(4 * small <= large for large, small in itertools.pairwise(sizes))
+        ):
             return Slope(scale=scale)
         found = [s.quotient for samples in last for s in samples]
         value = sum(s.quotient for s in last[-1]) / len(last[-1])
@@ -432,6 +435,6 @@ def numeric_slope(line: Line, o: int, noise: float, guide: float, opaque: bool, 
         return Slope()
     differences = Differences(line, o, noise, guide, opaque, again)
     found = differences.slope()
-    if again and opaque and not found.kind and found.reach and not differences.goes_on(found.reach):
-        return replace(found, error=math.inf)
+    if again and opaque and not found.kind and found.reach and (noise := differences.stairs(found)):
+        return differences.beyond(noise)
     return found

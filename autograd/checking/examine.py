@@ -8,17 +8,20 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import ERRORS
 from ..functional import float_of, jacobian, jvp, vjp
-from .differences import EPSILON, RESOLUTION, Line, Slope, numeric_slope
+from .differences import EPSILON, RESOLUTION, numeric_slope
 from .flat import Flat, derivative
+from .lines import Line, Slope
 from .report import GradientRow
 from .rounding import is_opaque, rounding_bounds
+from .taylor import Remainder, remainder
 
 SAFETY = 4.0  # times the error estimate: what a difference may be
+TINY = 1e-290  # a tolerance that leaves room for nothing but 0
 
 
 class Examined:
@@ -59,7 +62,10 @@ class Examined:
         """A row for each output and input, in this order; the caller names them."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of steps outside the domain
-            return [self._row(o, i) for o in range(len(self.ys)) for i in range(len(self.xs))]
+            outputs = [[self._row(o, i) for i in range(len(self.xs))] for o in range(len(self.ys))]
+        for rows in outputs:
+            settle_zeros(rows, self.xs)
+        return [row for rows in outputs for row in rows]
 
     def _row(self, o: int, i: int) -> GradientRow:
         (reverse, why), (forward, why_forward) = self._reverse(o, i), self._forward(o, i)
@@ -85,6 +91,8 @@ class Examined:
             if row.verdict == "wrong" and slope.kind != "kink":
                 again = numeric_slope(self.lines[i], o, self.noise[o], guide, self.opaque, again=True)
                 judge(row, reverse, forward, again, rounding)
+            hear(row, remainder(self.lines[i].rises(o), reverse, self.noise[o]))
+        resolve(row)
         return row
 
     def _reverse(self, o: int, i: int) -> tuple[float | None, str]:
@@ -147,6 +155,50 @@ def judge(
         row.verdict = "still" if slope.error else slope.kind or "ok"  # it does not move, at least by more than rounding
     else:
         row.verdict = "inconclusive"
+
+
+def hear(row: GradientRow, second: Remainder) -> None:
+    """The second witness, the Taylor remainder, and what to say if it contradicts the first."""
+    row.rate = second.rate
+    gap = abs(row.claimed - row.numeric)
+    if row.verdict == "wrong" and not row.note and second.speaks_for and second.bound < gap / 2:
+        row.note = f"but the Taylor remainder {_falls(second)}: the two witnesses differ"
+    elif row.verdict == "ok" and second.speaks_against and second.bound > 10 * row.tolerance:
+        row.note = f"though the Taylor remainder {_falls(second)}, over all steps that noise does not hide"
+    elif row.verdict == "inconclusive" and not row.note:
+        row.note = "finite differences are too rough"
+
+
+def _falls(second: Remainder) -> str:
+    return "is noise alone" if second.rate is None else f"falls as h^{second.rate:.2g}"
+
+
+def resolve(row: GradientRow) -> None:
+    """Fill in the smallest relative fault that would have been noticed."""
+    size = abs(row.numeric) or abs(row.claimed)
+    known = row.tolerance < math.inf and math.isfinite(row.numeric) and row.verdict not in ("kink", "jump")
+    if not known or not (size or not row.tolerance):
+        row.resolution = math.inf
+    elif row.verdict == "wrong":
+        row.resolution = row.tolerance / size if size else 0.0
+    else:
+        row.resolution = (row.tolerance + abs(row.claimed - row.numeric)) / size if size else 0.0
+
+
+def settle_zeros(rows: Sequence[GradientRow], xs: Sequence[float], resolution: float = 0.0) -> None:
+    """A derivative of 0 has no size of its own: it is measured by the largest of its output's, for steps of the scale
+    of the arguments; what is then resolved is "ok"."""
+    scales = [abs(x) or 1.0 for x in xs]
+    largest = max((abs(row.claimed) * scale for row, scale in zip(rows, scales, strict=True)), default=0.0)
+    for row, scale in zip(rows, scales, strict=True):
+        if row.claimed != 0.0 or not abs(row.numeric) <= row.tolerance < math.inf:
+            continue
+        if row.verdict in ("ok", "one-sided", "still"):
+            row.resolution = row.tolerance * scale / largest if largest else 0.0 if row.tolerance < TINY else math.inf
+        elif row.verdict == "inconclusive" and largest:
+            row.resolution = row.tolerance * scale / largest
+            if row.resolution <= resolution:
+                row.verdict, row.note = "ok", "0 beside the others"
 
 
 def _attempt(function: Callable[[], Any]) -> tuple[list[float] | None, str]:

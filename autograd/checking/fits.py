@@ -23,12 +23,12 @@ class Basis(NamedTuple):
     values: tuple[tuple[float, ...], ...]  # at the nodes
     recurrence: tuple[tuple[float, float, float], ...]
 
-    def quotients(self, u: float) -> list[float]:
-        """(p(u) - p(0)) / u of all of them, with no cancellation; for u = 0, their slopes there."""
+    def quotients(self, u: float, count: int | None = None) -> list[float]:
+        """(p(u) - p(0)) / u of all of them (or so many), with no cancellation; for u = 0, their slopes there."""
         at_before, at = 0.0, self.values[0][0]  # p(0)
         before, now = 0.0, 0.0
         result = [now]
-        for alpha, beta, gamma in self.recurrence:
+        for alpha, beta, gamma in self.recurrence[: count and count - 1]:
             before, now = now, ((u - alpha) * now + at - beta * before) / gamma
             at_before, at = at, (-alpha * at - beta * at_before) / gamma
             result.append(now)
@@ -72,7 +72,8 @@ class Fit(NamedTuple):
 
     def rise(self, u: float) -> float:
         """The polynomial at u, less that at 0."""
-        return u * math.fsum(c * q for c, q in zip(self.coefficients, self.basis.quotients(u), strict=False))
+        quotients = self.basis.quotients(u, len(self.coefficients))
+        return u * math.fsum(map(float.__mul__, self.coefficients, quotients))
 
 
 def fit(nodes: Sequence[float], samples: Sequence[float], least: float = 0.0) -> Fit:

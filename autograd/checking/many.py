@@ -15,17 +15,23 @@ from functools import partial
 from typing import Any
 
 from .box import BlackBox
-from .claimed import Claimed, resolve
-from .differences import EPSILON, Line
+from .claimed import Claimed
+from .claims import ByColumns
+from .differences import EPSILON
+from .examine import resolve
+from .lines import Line
 from .report import Directions, GradientRow
 
 FEW = 3  # coordinates that are named
 BUDGET = 200  # evaluations, after which no other is looked for
+SPREAD = 7 / 12  # the mean square of a coordinate of a random direction, in parts of the scale
 REACH = 0.01  # of steps in a bisection, of d, if no window told a better one
 
 
 class Direction(Line):
     """f along x + (t - 1) d, at t = 1: so that steps are relative to d, as they are to x elsewhere."""
+
+    single = False
 
     def __init__(self, box: BlackBox, xs: Any, d: Any) -> None:
         super().__init__(box.flat, [1.0], 0, box.ys, max(box.formats, key=lambda form: -form.bits))
@@ -67,23 +73,40 @@ class Sought:
         self.claimed, self.box = claimed, claimed.box
         self.xs, self.scales = np.asarray(claimed.xs, dtype=float), scales_of(claimed.box)
         self.rng = random.Random(seed)  # noqa: S311  # no secret
-        self.matrix = [np.asarray(row, dtype=float) for row in claimed.matrix]
-        self.tolerance = [0.0] * len(self.matrix)  # the largest of any direction, for each output
+        by_columns = isinstance(claimed.matrix, ByColumns)
+        self.matrix = [] if by_columns else [np.asarray(row, dtype=float) for row in claimed.matrix]
+        self.tolerance = [0.0] * len(claimed.matrix)  # the largest of any direction, for each output
+        self.squares = [0.0] * len(claimed.matrix)  # of the slopes claimed, added up over the directions
+        self.count = 0
         self.reach = REACH
 
     def direction(self) -> tuple[Any, list[GradientRow]]:
         """A new direction, with the row of each output."""
         d = random_direction(self.scales, self.rng)
         line = Direction(self.box, self.xs, d)
-        slopes = [math.fsum((row * d).tolist()) for row in self.matrix]
-        rows = []
-        for o, noise in enumerate(self.claimed.noise(line, slopes)):
-            rounding = EPSILON * float(abs(self.matrix[o] * d).sum())
-            row = self.claimed.row(line, o, slopes[o], noise, slopes[o], partial(float, rounding), again=False)
+        slopes = self.claims(d)
+        sums = [float(abs(row * d).sum()) for row in self.matrix] or [abs(slope) for slope in slopes]
+        rows = self.claimed.along(line, slopes, [partial(float, EPSILON * size) for size in sums])
+        self.count += 1
+        for o, row in enumerate(rows):
             resolve(row)
-            rows.append(row)
             self.tolerance[o] = max(self.tolerance[o], row.tolerance)
+            self.squares[o] += slopes[o] ** 2
         return d, rows
+
+    def claims(self, d: Any, low: int = 0, high: int | None = None) -> list[float]:
+        """The slopes that are claimed along d, or along some of its coordinates."""
+        matrix = self.claimed.matrix
+        if isinstance(matrix, ByColumns):
+            return matrix.along(d)
+        return [math.fsum((row[low:high] * d[low:high]).tolist()) for row in self.matrix]
+
+    def size(self) -> float:
+        """The mean of a derivative's size times the scale of its coordinate, of the output where it is largest; where
+        only products with directions are known, the root of the mean square, after them."""
+        if self.matrix:
+            return max(float(abs(row * self.scales).mean()) for row in self.matrix)
+        return math.sqrt(max(self.squares) / self.count / (SPREAD * len(self.xs)))
 
     def faults(self, d: Any, o: int, total: float) -> list[int]:
         """The coordinates to which a disagreement ``total`` along d goes back, the worst first, by bisection."""
@@ -108,7 +131,7 @@ class Sought:
         """How far the claim is from the slope of f along these coordinates of d: from differences of fourth order."""
         part = d * 0.0
         part[low:high] = d[low:high]
-        claim = math.fsum((self.matrix[o][low:high] * d[low:high]).tolist())
+        claim = self.claims(part, low, high)[o]
         line = Direction(self.box, self.xs, part)
         quotients = []
         for h in (self.reach, self.reach / 2):
@@ -141,10 +164,9 @@ def in_directions(
         if wrong:
             o = wrong[0]
             for i in sought.faults(d, o, found[o].claimed - found[o].numeric):
-                named = claimed.column(claimed.line(i), i, again=False)
+                named = claimed.column(claimed.line(i), i)
                 add(named, names(i))
                 rows += [row for output, row in enumerate(named) if output == o or row.verdict == "wrong"]
             count = k
             break
-    sizes = [float(abs(row * sought.scales).mean()) for row in sought.matrix]
-    return rows, Directions(count, len(claimed.xs), max(sought.tolerance), max(sizes))
+    return rows, Directions(count, len(claimed.xs), max(sought.tolerance), sought.size())

@@ -58,6 +58,7 @@ class Plain:
         self.tree, self.name = tree, name
         self.leaves: list[Leaf] = []
         numbers, self.structure = flatten(mapped(tree, self._take), name)
+        self.is_flat = type(tree) is list and all(type(x) is float for x in tree)
         self.numbers = [float(x.data if isinstance(x, Value) else x) for x in numbers]
 
     def _take(self, x: Any) -> Any:
@@ -67,6 +68,8 @@ class Plain:
 
     def rebuild(self, numbers: Sequence[Any]) -> Any:
         """The tree with these numbers, a list or (faster, where there are many) an array."""
+        if self.is_flat:
+            return list(numbers)
         places = self._places(numbers)
         return mapped(self.tree, lambda x: next(places))
 

@@ -20,7 +20,8 @@ class GradientRow:
     raised) and numerically in ``numeric``.  ``error`` is the estimate of the numeric error, ``tolerance`` what the
     difference may be.  Verdicts:
 
-    * ``ok``: all agree, and a fault of 1e-5, relative to the derivative itself, would have been seen;
+    * ``ok``: all agree, and a fault of 1e-5, relative to the derivative itself, would have been seen; or derivative and
+      function stand still, as the note says;
     * ``one-sided``: the same with a difference to one side only, as the function fails on the other;
     * ``kink``: the slopes ``left`` and ``right`` differ; ours is a convention there;
     * ``jump``: the function itself jumps; ``left`` and ``right`` are the slopes of its two pieces;
@@ -216,13 +217,11 @@ def _table(rows: Sequence[GradientRow], limit: int = 40, claimed: bool = False) 
     first = sorted(range(len(rows)), key=lambda i: (rows[i].verdict == "ok", i))[:limit]
     shown = [rows[i] for i in sorted(first)]
     ours = ["claimed"] if claimed else ["reverse", "forward"]
-    witnesses = ["resolution", "rate"] if claimed else []
-    cells = [["order", "output", "by", *ours, "numeric", "± error", *witnesses, "verdict"]]
+    cells = [["order", "output", "by", *ours, "numeric", "± error", "resolution", "rate", "verdict"]]
     for row in shown:
         numbers = [_shown(row.reverse), _shown(row.forward)][: len(ours)]
-        numbers += [_shown(row.numeric), f"{row.error:.1g}"]
-        if claimed:
-            numbers += [f"{row.resolution:.1g}", "—" if row.rate is None else f"{row.rate:.2f}"]
+        rate = "—" if row.rate is None else f"{row.rate:.2f}"
+        numbers += [_shown(row.numeric), f"{row.error:.1g}", f"{row.resolution:.1g}", rate]
         by = "" if row.oracle == "differences" else f"by {row.oracle}"
         verdict = ": ".join(filter(None, [row.verdict, ", ".join(filter(None, [row.note, by]))]))
         cells.append([str(row.order), row.output, ", ".join(row.by), *numbers, verdict])

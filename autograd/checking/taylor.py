@@ -15,26 +15,24 @@ EPSILON = 2.0**-52
 CLEAR = 20.0  # times the noise: what remainders must be to count
 SPAN = 30.0  # the rate is that over steps up to so many times the smallest that counts
 ENOUGH = 4  # remainders
-SAME = 0.05  # the logarithm of a ratio
 
 
 class Remainder(NamedTuple):
     """The ``rate``, the power of h as which the remainder falls (None: noise is all there is of it); the ``bound``: how
-    far the claim can be from the slope by the least of the remainders, over its step; and the steps ``low`` and
-    ``high`` between which the remainder is a multiple of the step."""
+    far the claim can be from the slope by the least of the remainders, over its step."""
 
     rate: float | None
     bound: float
-    low: float = math.inf
-    high: float = 0.0
 
     @property
     def speaks_for(self) -> bool:
         return self.rate is None or self.rate > 1.5
 
-    def is_sure(self, width: float) -> bool:
-        """Whether the claim is off by one and the same amount for all steps of three decades and up to this width."""
-        return self.high >= width and self.high > 1e3 * self.low
+    def contradicts(self, claim: float, numeric: float) -> bool:
+        """Whether a claim that has little in common with the numeric slope is near the truth by the remainders: what
+        differences took for noise is then the function, of which they see too little."""
+        gap = abs(claim - numeric)
+        return self.rate is not None and self.rate > 1.5 and gap > abs(claim) / 2 and self.bound < gap / 100
 
     @property
     def speaks_against(self) -> bool:
@@ -62,15 +60,4 @@ def remainder(samples: Iterable[tuple[float, float]], slope: float, noise: float
     width = sum((u - middle_u) ** 2 for u, _ in near)
     if not width:
         return Remainder(None, bound)
-    return Remainder(sum((u - middle_u) * (v - middle_v) for u, v in near) / width, bound, *span_of(found))
-
-
-def span_of(found: list[tuple[float, float]]) -> tuple[float, float]:
-    """Of pairs of logarithms: from the smallest step to which one the remainder over the step stays the same."""
-    low, high, last = math.inf, -math.inf, found[0][0]
-    for step, left in found:
-        low, high = min(low, left - step), max(high, left - step)
-        if high - low > SAME:
-            break
-        last = step
-    return math.exp(found[0][0]), math.exp(last)
+    return Remainder(sum((u - middle_u) * (v - middle_v) for u, v in near) / width, bound)

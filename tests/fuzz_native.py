@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 from tests.engine import Engine, EngineDiedError  # noqa: E402  # after the path to it
 from tests.programs import random_program  # noqa: E402  # as above
 
-SANITIZERS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1"
+SANITIZERS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g1 -O0"
 SLABS = "#if defined(__linux__) && !defined(Py_GIL_DISABLED)"
 BATCH, LIVES = 20, 4  # in a round
 

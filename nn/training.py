@@ -130,7 +130,7 @@ def fit(
     - ``callbacks``: called with the History after each epoch; one that returns True ends the training.
     - ``progress``: a bar with loss and time left (needs tqdm); None: if tqdm is there and stderr is a terminal.
     - ``compile``: whether the loss of a sample is recorded once and run as a program (``autograd.compile``) from then
-      on.  None: if the training is long enough to gain by it and all of the model and the loss are this library's own;
+      on, where the engine is compiled (``autograd.__native__``).  None: if the training is long enough to gain by it and all of the model and the loss are this library's own;
       True: also with functions of yours, which must compute from their arguments and the parameters alone (one that
       counts its calls, prints or draws random numbers does so while it is recorded), TypeError if that cannot be done;
       False: never.  The numbers are the same: to the bit for batches of one sample, to rounding for sums over more.
@@ -188,15 +188,18 @@ def fit(
                     rng.shuffle(order)
                 total = rate = 0.0
                 _tell(modules, True)
-                for recording, point in (run.recording, order[0]), (checked.recording, 0), (shown, 0):
-                    if callbacks or metrics or compile:  # which may have changed anything in the epoch before
-                        recording.again(point)
+                others = callbacks or metrics or compile  # code that may have changed anything in the epoch before
+                if others:
+                    run.recording.again(order[0])
                 for start in range(0, len(order), size):
                     batch = order[start : start + size]
                     rate = optimizer.current_rate
                     total += len(batch) * run.step(batch, f"epoch {epoch}, sample {{}}".format)
                     bar.update(len(batch))
                 _tell(modules, False)
+                if others:
+                    checked.recording.again(0)
+                    shown.again(0)
                 validated = []
                 if held_out:
                     places = [f"epoch {epoch}, {place}" for place in held_out]

@@ -43,7 +43,7 @@ def run(program: str, command: Callable[[], int]) -> int:
     if was_closed:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # for as long as the process lives
     if sys.stderr is None:  # print would take it for standard output
-        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115  # open to the end
     for stream in (sys.stdout, sys.stderr):  # names that the terminal cannot show
         getattr(stream, "reconfigure", dict)(errors="backslashreplace")
     status = _status(program, command)

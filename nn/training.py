@@ -130,10 +130,11 @@ def fit(
     - ``callbacks``: called with the History after each epoch; one that returns True ends the training.
     - ``progress``: a bar with loss and time left (needs tqdm); None: if tqdm is there and stderr is a terminal.
     - ``compile``: whether the loss of a sample is recorded once and run as a program (``autograd.compile``) from then
-      on, where the engine is compiled (``autograd.__native__``).  None: if the training is long enough to gain by it and all of the model and the loss are this library's own;
-      True: also with functions of yours, which must compute from their arguments and the parameters alone (one that
-      counts its calls, prints or draws random numbers does so while it is recorded), TypeError if that cannot be done;
-      False: never.  The numbers are the same: to the bit for batches of one sample, to rounding for sums over more.
+      on, where the engine is compiled (``autograd.__native__``).  None: if the training is long enough to gain by it
+      and all of the model and the loss are this library's own; True: also with functions of yours, which must compute
+      from their arguments and the parameters alone (one that counts its calls, prints or draws random numbers does so
+      while it is recorded), TypeError if that cannot be done; False: never.  The numbers are the same: to the bit for
+      batches of one sample, to rounding for sums over more.
 
     Ctrl-C ends the training between two steps and returns the History all the same.
 

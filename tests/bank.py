@@ -261,7 +261,7 @@ def oscillator(m: Any, xs: Any) -> Any:
     """The position of a damped oscillator after 20 steps of Runge and Kutta's: by stiffness, damping and start."""
     k, c, q = xs
     p, h = 0 * q, m.mpf("0.1") if hasattr(m, "mpf") else 0.1
-    force = lambda q, p: -k * q - c * p  # noqa: E731
+    force = lambda q, p: -k * q - c * p  # noqa: E731  # as short as its formula
     for _ in range(20):
         q1, p1 = p, force(q, p)
         q2, p2 = p + h / 2 * p1, force(q + h / 2 * q1, p + h / 2 * p1)
@@ -274,7 +274,7 @@ def oscillator(m: Any, xs: Any) -> Any:
 def several(m: Any) -> dict[str, tuple[Callable[[Any], Any], tuple[tuple[float, ...], ...]]]:
     """Functions of several numbers in the arithmetic of the module ``m``."""
     c = m.mpf if hasattr(m, "mpf") else float
-    dot = lambda a, b: sum(x * y for x, y in zip(a, b))  # noqa: E731
+    dot = lambda a, b: sum(x * y for x, y in zip(a, b))  # noqa: E731  # as short as its formula
     points = ((0.3, -1.2), (1.1, 0.4), (-0.7, 2.2), (2.0, 1.0))
     labels = (1, -1, -1, 1)
     return {
@@ -353,8 +353,8 @@ def task(name: str, f: Callable[[Any], Any], true: Callable[[Any], Any], xs: tup
     at = [mp.mpf(x) for x in xs]
     gradient, floors = [], []
     for i, x in enumerate(xs):
-        along = lambda t, i=i: true([*at[:i], t, *at[i + 1 :]])  # noqa: E731
-        rounded = lambda t, i=i: float(f([*xs[:i], t, *xs[i + 1 :]]))  # noqa: E731
+        along = lambda t, i=i: true([*at[:i], t, *at[i + 1 :]])  # noqa: E731  # as short as its formula
+        rounded = lambda t, i=i: float(f([*xs[:i], t, *xs[i + 1 :]]))  # noqa: E731  # as short as its formula
         h = mp.mpf(10) ** -60 * (min(1, abs(at[i])) or 1)
         slope = (along(at[i] + h) - along(at[i] - h)) / (2 * h)
         length = smooth_length(along, at[i], slope, max(1.0, abs(x))) if slope else 0.0
@@ -371,8 +371,8 @@ def tasks(each: int = 99) -> tuple[Task, ...]:
     exact, exact_several = on(mp), several(mp)
     found = []
     for name, (f, points) in on(math).items():
-        of_one = lambda x, f=f: float(f(x[0]))  # noqa: E731
-        true = lambda x, f=exact[name][0]: f(x[0])  # noqa: E731
+        of_one = lambda x, f=f: float(f(x[0]))  # noqa: E731  # as short as its formula
+        true = lambda x, f=exact[name][0]: f(x[0])  # noqa: E731  # as short as its formula
         found += [task(name, of_one, true, (x,)) for x in points[:each]]
     for name, (f, points) in several(math).items():
         found += [task(name, f, exact_several[name][0], xs) for xs in points[:each]]

@@ -20,7 +20,7 @@ from .function import LIMIT, Recorded, first_failed, first_failed_of_each, recor
 
 
 class UnlikeError(RuntimeError):
-    """A function does not do again what it did: it depends on more than its arguments and the Values that it holds."""
+    """A function does not do again what it did, or something else each time: no few programs stand for it."""
 
 
 @dataclass(eq=False)
@@ -67,8 +67,9 @@ class Captured:
     def sums(self, at: Sequence[int]) -> tuple[float, list[float | None]] | None:
         """The sums over these points of the one number and of its slopes: None for a Value that took no part in any.
 
-        None where a number is not finite, an operation is undefined, or there are too many ways through the function.
-        Raises UnlikeError, and what the function raises where it is recorded.
+        None where a number is not finite or an operation is undefined.  Raises UnlikeError if the function depends on
+        more than its arguments and what it holds, or takes too many ways through its branches, and what the function
+        raises where it is recorded.
         """
         size = 1 + len(self.by)
         if len(at) == 1:
@@ -79,7 +80,7 @@ class Captured:
         else:
             total, taken = np.zeros(size), np.zeros(len(self.by), bool)
             for way, _, _, sums in self._ways(at, summed=True):
-                if way is None or sums is None:
+                if sums is None:
                     return None
                 total += sums
                 taken |= way.reached
@@ -92,7 +93,7 @@ class Captured:
         """The function's result at each of these points, with floats for Values; None and errors as above."""
         found: list[Any] = [None] * len(at)
         for way, where, outputs, _ in self._ways(at, summed=False):
-            if way is None or outputs is None:
+            if outputs is None:
                 return None
             for i, row in zip(where, outputs.tolist(), strict=True):
                 found[i] = way.recorded.built(row)
@@ -107,8 +108,8 @@ class Captured:
 
     def _alone(self, point: int) -> tuple[Way, list[float]] | None:
         inputs = [*self.lists[point], *[value.data for value in self.held]]
-        number: int | None = self._beginning(point)
-        while number is not None:
+        number = self._beginning(point)
+        while True:
             way = self.ways[number]
             recorded = way.recorded
             outputs = recorded.executor.run(inputs)
@@ -117,12 +118,11 @@ class Captured:
                 self.last[point] = number
                 return None if recorded.executor.best.flagged else (way, outputs)
             number = self._branched(way, (failed, outputs[recorded.size + failed]), point)
-        return None
 
-    def _ways(self, at: Sequence[int], summed: bool) -> Iterable[tuple[Way | None, list[int], Any, Any]]:
+    def _ways(self, at: Sequence[int], summed: bool) -> Iterable[tuple[Way, list[int], Any, Any]]:
         """Run all points: each way, the places in ``at`` of those that took it, and their results or the sums of these.
 
-        The results, or the sums, are None where something is not finite; the way, if there are too many.
+        The results, or the sums, are None where something is not finite.
         """
         shared = np.array([value.data for value in self.held], float)
         points = np.array(at)
@@ -143,11 +143,7 @@ class Captured:
                 for k in sorted({*failed.tolist()} - {-1}):
                     for answer in np.unique(guards[failed == k, k]).tolist():
                         there = where[(failed == k) & (guards[:, k] == answer)]
-                        found = self._branched(way, (k, answer), at[there[0]])
-                        if found is None:
-                            yield None, where.tolist(), None, None
-                            return
-                        numbers[there] = found
+                        numbers[there] = self._branched(way, (k, answer), at[there[0]])
                 continue
             self.last[points[where]] = number
             left[where] = False
@@ -161,9 +157,11 @@ class Captured:
             self._recorded(point)
         return int(self.last[point])
 
-    def _branched(self, way: Way, branch: tuple[int, float], point: int) -> int | None:
+    def _branched(self, way: Way, branch: tuple[int, float], point: int) -> int:
         found = way.branches.get(branch)
-        if found is None and len(self.ways) < LIMIT:
+        if found is None:
+            if len(self.ways) >= LIMIT:
+                raise UnlikeError(f"more than {LIMIT} ways through it")
             found = way.branches[branch] = self._recorded(point)
         return found
 

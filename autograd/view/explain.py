@@ -136,7 +136,8 @@ class _Derivation(Formulas):
             else:
                 run.append((use, below))
         if last is not None:
-            run.append((last, self.paths.number[self.order[last[0]].args[last[1]]]))  # type: ignore[index]
+            arg = self.order[last[0]].args[last[1]]
+            run.append((last, self.paths.number[arg]))  # type: ignore[index]  # edges come from Values
         return parts + self._local(run)
 
     def _fan_out(self, below: int) -> Factor:

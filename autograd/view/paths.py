@@ -60,7 +60,7 @@ class Paths:
             found = []
             for place, arg in enumerate(self.order[i].args):
                 if type(arg) is not float:
-                    j = number[arg]  # type: ignore[index]
+                    j = number[arg]  # type: ignore[index]  # no float
                     if active[j]:
                         found.append((place, j))
                         active[i] = True
@@ -258,7 +258,8 @@ def central_difference(paths: Paths) -> tuple[float, float] | None:
     for i in range(bottom + 1, top + 1):
         if paths.places[i]:
             node = order[i]
-            plan.append((i, node.op.fn, [*numbers_of(node)], paths.places[i]))  # type: ignore[union-attr]
+            fn = node.op.fn  # type: ignore[union-attr]  # no leaf
+            plan.append((i, fn, [*numbers_of(node)], paths.places[i]))
 
     def at(t: float) -> float:
         value[bottom] = t

@@ -229,7 +229,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         return outputs.reshape(len(X), -1)
 
 
-class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
+class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # scikit-learn publishes no types
     """A network that tells classes apart, with scikit-learn's interface.
 
     >>> from sklearn.datasets import load_iris
@@ -313,7 +313,7 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         return logsumexp(outputs) - dot(targets, outputs)
 
 
-class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]
+class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]  # scikit-learn publishes no types
     """A network that predicts one number or several, with scikit-learn's interface.
 
     >>> import numpy as np

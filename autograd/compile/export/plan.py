@@ -174,7 +174,7 @@ class Plan:
             for i in range(low, high):
                 if i in self.live:
                     items.append(Statement(i, nest, NAMES[self.code[i][0]]))
-                    self.statements[i] = items[-1]  # type: ignore[assignment]
+                    self.statements[i] = items[-1]  # type: ignore[assignment]  # which is one of them
 
         for loop in loops:
             straight(low, loop.start)

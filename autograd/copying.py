@@ -7,7 +7,7 @@ A deep copy puts them into the copier's memo.  A pickler's memo is out of reach:
 ``Block`` yet become one, which is pickled once, as a flat list, and each node is an item of its block.  The pickler's
 memo keeps the blocks that it has seen alive, and that is how long a node belongs to one: what is asked for later in the
 same pickle is found in its block, and the next pickle makes blocks of its own.  Most often, nodes are asked for in the
-order of their age, and nothing new is behind them: such a node is ``Alone``, and pickled with its operands as they are.
+order of their age, and nothing new is behind them: such nodes are a ``Series``, pickled as they are.
 Labels, gradients and leaves' data are read when they are pickled.
 """
 
@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
-from itertools import count
+from itertools import chain, count
 from operator import getitem
-from threading import RLock, local
+from threading import RLock, get_ident, local
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import ReferenceType, WeakValueDictionary, ref
 
 from .backward import birth_of
 from .value import Value, made, numbers_of
@@ -57,46 +57,82 @@ def reduced(node: Value) -> tuple[Any, ...]:
     if node.op is None:
         return (_same, (Shell.of(node),), _state(node))
     with _lock:
-        block = _blocks.get(id(node))
+        block = _block(id(node))
         if block is None:
-            block = Alone(node) if _is_alone(node) else Block(_behind(node, lambda o: o.op is None or id(o) in _blocks))
+            new = [node] if _is_next(node) else _behind(node, lambda o: o.op is None or _block(id(o)) is not None)
+            block = _series(new) if len(new) <= DEEP and _are_plain(new) else Block(new)
     return block.reduced(node)
 
 
-def _is_alone(node: Value) -> bool:
-    for arg in node.args:  # a loop is twice as fast as all()
-        if type(arg) is not float and id(arg) not in _blocks and (type(arg) is not Value or arg.op is not None):
+def _is_next(node: Value) -> bool:
+    """Whether nothing new is behind the node."""
+    for arg in node.args:  # noqa: SIM110 (twice as fast as all)
+        if isinstance(arg, Value) and arg.op is not None and _block(id(arg)) is None:
             return False
     return True
 
 
-class Alone:
-    """A node whose operands are plain leaves or in blocks: to a pickler that has seen those, each is one reference.
+def _are_plain(nodes: list[Value]) -> bool:
+    """Whether no operand is a leaf of a subclass, whose attributes may refer to what is being pickled."""
+    for node in nodes:
+        for arg in node.args:
+            if isinstance(arg, Value) and type(arg) is not Value and arg.op is None:
+                return False
+    return True
 
-    To another, the operands may lie at any depth.  It is the second that asks for this object, which has an answer for
-    both: it comes before the operands.
+
+def _series(nodes: list[Value]) -> Series:
+    """A series that these nodes go on, or one that they begin."""
+    for node in nodes:
+        for arg in node.args:
+            if type(arg) is not float:
+                series = _block(id(arg))
+                if type(series) is Series and series.open:
+                    series.extend(nodes)
+                    return series
+    series = Series()
+    series.extend(nodes)
+    return series
+
+
+class Series:
+    """Nodes whose operands come before them, here, in blocks or as plain leaves.
+
+    To a pickler that has seen those, each operand is one reference.  To another, they may lie at any depth.  It is the
+    second that asks for this object, which has an answer for both, as it comes before the operands; what that one has
+    seen ends here.
     """
 
-    __slots__ = ("__weakref__", "node", "number", "seen")
+    __slots__ = ("__weakref__", "first", "nodes", "number", "open", "ref")
 
-    def __init__(self, node: Value) -> None:
-        self.node = node
+    def __init__(self) -> None:
+        self.nodes: dict[int, Value] = {}
         self.number = next(_numbers)
-        self.seen = False
-        _blocks[id(node)] = self
+        self.open = True
+        self.first: int | None = get_ident()  # the thread whose pickler will ask first
+        self.ref = _remembered(self, self.nodes)
+
+    def extend(self, nodes: Iterable[Value]) -> None:
+        for node in nodes:
+            self.nodes[id(node)] = node
+            _blocks[id(node)] = self.ref
 
     def reduced(self, node: Value) -> tuple[Any, ...]:
-        assert node.op is not None
-        return (_alone, (self, node.op, node.data, node.args, numbers_of(node), _grad(node), node.label))
+        return (self, (node.op, node.data, node.args, numbers_of(node), _grad(node), node.label))
 
     def outside(self) -> dict[int, Value]:
-        return {id(arg): arg for arg in self.node.args if isinstance(arg, Value)}
+        return _outside(self.nodes)
+
+    def __call__(self) -> None:
+        """A pickle calls what this object became: ``made`` itself, or ``Made``."""
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        if self.seen:
-            return (list, (), None, _deepest_first(self, self.outside().values()))
-        self.seen = True
-        return (list, ())
+        with _lock:
+            if self.first == get_ident():
+                self.first = None
+                return (_made, ())
+            self.first, self.open = None, False
+        return (Made, (), None, _deepest_first(self, chain(self.outside().values(), self.nodes.values())))
 
 
 class Block:
@@ -108,16 +144,13 @@ class Block:
         self.nodes = nodes
         self.number = next(_numbers)
         self.places = {id(node): place for place, node in enumerate(nodes)}
-        for key in self.places:
-            _blocks[key] = self
+        _blocks.update(dict.fromkeys(self.places, _remembered(self, self.places)))
 
     def reduced(self, node: Value) -> tuple[Any, ...]:
         return (getitem, (self, self.places[id(node)]))
 
     def outside(self) -> dict[int, Value]:
-        """The operands that are not among the nodes, by their identities."""
-        args = [arg for node in self.nodes for arg in node.args if isinstance(arg, Value)]
-        return {id(arg): arg for arg in args if id(arg) not in self.places}
+        return _outside(dict(zip(self.places, self.nodes, strict=True)))
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         outside = self.outside()
@@ -178,14 +211,38 @@ class Shell:
         return (_leaf, (type(self.leaf),))
 
 
-_blocks: WeakValueDictionary[int, Alone | Block] = WeakValueDictionary()  # by the identities of their nodes
+_blocks: dict[int, ReferenceType[Series | Block]] = {}  # by the identities of their nodes
 _shells: WeakValueDictionary[int, Shell] = WeakValueDictionary()  # by those of their leaves
 _numbers = count()
 _lock = RLock()  # a node must not get into two blocks
 _within = local()
 
 
-def _deepest_first(block: Alone | Block, outside: Iterable[Any]) -> Iterator[Any]:
+def _block(key: int) -> Series | Block | None:
+    """The block of the node with this identity."""
+    found = _blocks.get(key)
+    return found() if found is not None else None
+
+
+def _remembered(block: Series | Block, keys: Iterable[int]) -> ReferenceType[Series | Block]:
+    """What ``_blocks`` has for these nodes as long as the block lives: one reference, as there are many nodes."""
+
+    def forget(gone: ReferenceType[Series | Block]) -> None:
+        with _lock:
+            for key in keys:
+                if _blocks.get(key) is gone:
+                    del _blocks[key]
+
+    return ref(block, forget)
+
+
+def _outside(nodes: dict[int, Value]) -> dict[int, Value]:
+    """The operands that are not among the nodes, by their identities."""
+    args = [arg for node in nodes.values() for arg in node.args if isinstance(arg, Value)]
+    return {id(arg): arg for arg in args if id(arg) not in nodes}
+
+
+def _deepest_first(block: Series | Block, outside: Iterable[Any]) -> Iterator[Any]:
     """What the block builds on, for a pickler: it asks for one when that before is pickled, with all that is behind.
 
     What belongs to another's pickle, so that this pickler has not seen it, is thus pickled by recursion: beyond a
@@ -201,13 +258,13 @@ def _deepest_first(block: Alone | Block, outside: Iterable[Any]) -> Iterator[Any
         _within.depth -= 1
 
 
-def _all_older(block: Alone | Block) -> list[Value]:
+def _all_older(block: Series | Block) -> list[Value]:
     """A node of each block that this one builds on, after those that it builds on itself."""
     found, todo = {id(block): block}, [block]
     nodes = {}
     while todo:
         for key, node in todo.pop().outside().items():
-            each = _blocks.get(key)
+            each = _block(key)
             if each is not None and id(each) not in found:
                 found[id(each)] = each
                 nodes[each.number] = node
@@ -226,8 +283,15 @@ def _behind(node: Value, known: Callable[[Value], bool]) -> list[Value]:
     return sorted(found.values(), key=birth_of)
 
 
-def _alone(_: Any, *parts: Any) -> Value:
-    return made(*parts)
+class Made(list[Value]):
+    """Makes nodes, after those that are its items."""
+
+    def __call__(self, *parts: Any) -> Value:
+        return made(*parts)
+
+
+def _made() -> Callable[..., Value]:
+    return made
 
 
 def _like(node: Value, args: Iterable[Any]) -> Value:

@@ -600,6 +600,20 @@ def test_require_makes_a_build_without_a_compiler_fail(tree: Path, tmp_path: Pat
     assert "/nonexistent/cc" in done.stderr
 
 
+def test_an_editable_build_of_the_same_sources_is_kept_and_one_of_others_made_anew(tree: Path, tmp_path: Path) -> None:
+    files = [tree / "autograd" / f"{unit}{EXTENSION_SUFFIXES[0]}" for unit in choice.UNITS]
+    for file in files:
+        file.write_bytes(b"built from " + choice.fingerprint(tree / "autograd"))
+    without = {"CC": "/nonexistent/cc", "GLASSGRAD_NATIVE": "require"}
+    done = build("editable", tree, tmp_path, **without)
+    assert done.returncode == 0, done.stderr
+    assert all(file.read_bytes().startswith(b"built from") for file in files)
+    with (tree / "autograd" / "value.py").open("a") as source:
+        source.write("\n")
+    assert build("editable", tree, tmp_path, **without).returncode != 0
+    assert not any(file.exists() for file in files)
+
+
 def test_c_rules_of_another_table_are_not_built(tree: Path, tmp_path: Path) -> None:
     """A rule that was changed without making its C anew would be the old one where compiled."""
     table = tree / "autograd" / "primitives.py"

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from setuptools.command.build_ext import build_ext
 
@@ -17,6 +18,9 @@ class BuildEngine(build_ext):  # type: ignore[misc]  # setuptools has no types
     """Builds the engine's units by Cython; where it cannot, says so in a line and leaves the interpreted one."""
 
     def run(self) -> None:
+        if self.inplace and os.environ.get("GLASSGRAD_NATIVE") != "off" and not _choice().obstacle(PACKAGE):
+            return  # an editable install of what was built from these very sources
+        self.parallel = self.parallel or os.cpu_count()
         for ext in self.extensions:  # one of an earlier build must not pass for this one's
             for built in {self.get_ext_fullpath(ext.name), str(Path(self.build_lib, self.get_ext_filename(ext.name)))}:
                 Path(built).unlink(missing_ok=True)
@@ -41,11 +45,7 @@ class BuildEngine(build_ext):  # type: ignore[misc]  # setuptools has no types
 
     def _prepare(self) -> None:
         """Mark the units with their sources, choose the compiler's flags, and make C of them."""
-        spec = importlib.util.spec_from_file_location("choice", PACKAGE / "native" / "choice.py")
-        assert spec is not None
-        assert spec.loader is not None
-        choice = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(choice)
+        choice = _choice()
         if choice.table_mark(PACKAGE) not in (PACKAGE / "native" / "rules.h").read_bytes():
             raise ValueError("rules.h is not of this table; run: python -m autograd.native.generate")
         for ext in self.extensions:
@@ -77,3 +77,13 @@ class BuildEngine(build_ext):  # type: ignore[misc]  # setuptools has no types
         )
         for ext, made in zip(self.extensions, units, strict=True):
             ext.sources = made.sources
+
+
+def _choice() -> Any:
+    """The module of that name, without the package, which cannot be imported yet."""
+    spec = importlib.util.spec_from_file_location("choice", PACKAGE / "native" / "choice.py")
+    assert spec is not None
+    assert spec.loader is not None
+    choice = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(choice)
+    return choice

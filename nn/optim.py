@@ -77,39 +77,39 @@ class Optimizer:
         """
         import numpy as np  # which takes longer to load than all of nn
 
+        from autograd.compile.executors import MACHINE
+
         rate = self.current_rate
         if not 0 <= rate < math.inf:
             raise ValueError(f"the rate of step {self.steps} must be a finite number of at least 0, not {rate!r}")
-        live = [parameter for parameter in self.parameters if parameter.has_grad]
-        slopes = [parameter.grad for parameter in live]
-        if not math.isfinite(sum(slopes)):  # any of them, or their sum
-            for parameter, g in zip(live, slopes, strict=True):
-                if not math.isfinite(g):
-                    raise FloatingPointError(f"{self._where(parameter)}: its gradient is {g}. {_UNCHANGED}")
+        slopes, has = MACHINE.slopes_of(self.parameters)
+        every = bool(has.all())
+        at = ... if every else has
+        xs, slopes = MACHINE.data_of_all(self.parameters), slopes[at]
+        if not np.isfinite(slopes).all():
+            parameter = next(p for p in self.parameters if p.has_grad and not math.isfinite(p.grad))
+            raise FloatingPointError(f"{self._where(parameter)}: its gradient is {parameter.grad}. {_UNCHANGED}")
         if self.clip_value is not None:
-            slopes = clip_by_value(slopes, self.clip_value)
+            slopes = np.array(clip_by_value(slopes.tolist(), self.clip_value))
         if self.clip_norm is not None:
-            slopes = clip_by_norm(slopes, self.clip_norm)
-        every = len(live) == len(self.parameters)
-        at = ... if every else np.array([parameter.has_grad for parameter in self.parameters])
+            slopes = np.array(clip_by_norm(slopes.tolist(), self.clip_norm))
         if self._state is None:
             self._state = np.zeros((self.state, len(self.parameters)))
-        state = self._state[:, at]
         with np.errstate(all="ignore"):
-            xs, state = self._moved(np.array([parameter.data for parameter in live]), np.array(slopes), state, rate)
-        good = np.isfinite(xs) & np.isfinite(state).all(axis=0)
+            moved, state = self._moved(xs[at], slopes, self._state[:, at], rate)
+        good = np.isfinite(moved) & np.isfinite(state).all(axis=0)
         if not good.all():
             i = int(np.argmin(good))
-            parameter = live[i]
+            parameter = [p for p in self.parameters if p.has_grad][i]
             raise FloatingPointError(
                 f"{self._where(parameter)}: from {parameter.data!r}, with gradient {parameter.grad!r} and rate "
-                f"{rate!r}, it would become {xs[i]}, with state {(*state[:, i].tolist(),)}. {_UNCHANGED}"
+                f"{rate!r}, it would become {moved[i]}, with state {(*state[:, i].tolist(),)}. {_UNCHANGED}"
             )
-        moved = xs.tolist()
+        xs[at] = moved
         try:
-            self._commit(live, moved)
+            MACHINE.set_data(self.parameters, xs)
         except KeyboardInterrupt:
-            self._commit(live, moved)  # Ctrl-C between two parameters: finish the step first
+            MACHINE.set_data(self.parameters, xs)  # Ctrl-C between two parameters: finish the step first
             raise
         finally:
             self._state[:, at] = state
@@ -119,10 +119,6 @@ class Optimizer:
         """Have every parameter's ``.grad`` begin anew: not computed."""
         for parameter in self.parameters:
             parameter.grad = None
-
-    def _commit(self, live: list[Value], moved: list[float]) -> None:
-        for parameter, x in zip(live, moved, strict=True):
-            parameter.data = x
 
     def _where(self, parameter: Value) -> str:
         name = parameter.label or f"number {self.parameters.index(parameter)}"

@@ -70,8 +70,8 @@ class Recording:
         if self._asked(lambda program: program.check(point)) is False:
             self._record()
 
-    def sums(self, at: Sequence[int]) -> tuple[float, list[float | None]] | None:
-        """The sums of the function and of its slopes by ``by``."""
+    def sums(self, at: Sequence[int]) -> tuple[float, Any, Any] | None:
+        """The sums of the function and of its slopes by ``by``, and for each of these whether it took part."""
         return self._asked(lambda program: program.sums(at))
 
     def results(self) -> list[Any] | None:
@@ -133,21 +133,22 @@ class Run:
 
     def step(self, at: Sequence[int], places: Callable[[int], str]) -> float:
         """Train on the samples at these places; their mean loss, from before the step."""
+        from autograd.compile.executors import MACHINE
+
         assert self.optimizer is not None
         parameters = self.optimizer.parameters
         sums = self.recording.sums(at)
         if sums is None:
-            mean, slopes = self._mean_and_slopes({places(i): self.samples[i] for i in at})
+            total, slopes, has = self._sums({places(i): self.samples[i] for i in at})
         else:
-            count = len(at)
-            mean, slopes = sums[0] / count, [None if slope is None else slope / count for slope in sums[1]]
-        l2 = self.l2
-        for parameter, slope in zip(parameters, slopes, strict=True):
-            if l2 and slope is not None:
-                x = parameter.data
-                mean += l2 * x * x
-                slope += 2 * l2 * x
-            parameter.grad = slope
+            total, slopes, has = sums
+            slopes = slopes / len(at)
+        mean = total / len(at)
+        if self.l2:
+            xs = MACHINE.data_of_all(parameters)[has]
+            mean += self.l2 * float(xs @ xs)
+            slopes[has] += 2 * self.l2 * xs
+        MACHINE.set_slopes(parameters, slopes, has)
         try:
             self.optimizer.step()
         except FloatingPointError as error:
@@ -163,11 +164,12 @@ class Run:
         total: float = sum(losses)
         return total / len(losses)
 
-    def _mean_and_slopes(self, batch: Mapping[str, Sample]) -> tuple[float, list[float | None]]:
-        """The mean loss over a batch of samples, given by place, and its slope by each parameter: None of no part."""
+    def _sums(self, batch: Mapping[str, Sample]) -> tuple[float, Any, Any]:
+        """The sum of the losses of samples, given by place; the slopes of their mean, and whether there is one."""
+        from autograd.compile.executors import MACHINE
+
         assert self.optimizer is not None
-        parameters = self.optimizer.parameters
-        for parameter in parameters:
+        for parameter in self.optimizer.parameters:
             parameter.grad = None
         total = 0.0
         for place, sample in batch.items():
@@ -175,7 +177,7 @@ class Run:
             total += value.data
             with _blaming(place):
                 value.backward(1 / len(batch))  # one graph at a time: it is freed before the next is made
-        return total / len(batch), [p.grad if p.has_grad else None for p in parameters]
+        return total, *MACHINE.slopes_of(self.optimizer.parameters)
 
     def _value(self, place: str, sample: Sample) -> Value:
         """The loss of one sample; FloatingPointError if it is not finite."""

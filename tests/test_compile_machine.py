@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import autograd
+from autograd import Value
 from autograd.compile.program import ARITY, CODES, NAMES, Program
 from autograd.native.choice import load
 
@@ -357,6 +358,21 @@ def test_wrong_arguments_are_refused() -> None:
         machine.run([1.0, "x"])
     assert machine.run((1, np.float64(2.0))) == [3.0]
     assert machine.program.inputs == 2
+    into = np.zeros(1)
+    assert machine.run(np.array([1.5, 2.0]), into) is into
+    assert into.tolist() == [3.5]
+    with pytest.raises(ValueError, match="takes 2 inputs, not 3"):
+        machine.run(np.zeros(3))
+    if COMPILED:  # which reads memory as it lies
+        for wrong in (np.zeros(2, np.float32), np.zeros((2, 2))[:, 0], np.zeros(2, int)):
+            with pytest.raises((TypeError, ValueError), match=r"float64|contiguous"):
+                machine.run(wrong)
+        with pytest.raises(ValueError, match="takes 1 outputs, not 2"):
+            machine.run([1.0, 2.0], np.zeros(2))
+        readonly = np.zeros(1)
+        readonly.flags.writeable = False
+        with pytest.raises(ValueError, match="read-only"):
+            machine.run([1.0, 2.0], readonly)
     points, none = np.zeros((3, 2)), np.zeros(0)
     both, nothing, mask = np.array([0, 1], np.int32), np.zeros(0, np.int32), np.zeros(1, np.bool_)
     machine.lanes(points, none, both, nothing, mask)
@@ -372,6 +388,25 @@ def test_wrong_arguments_are_refused() -> None:
         machine.lanes(np.zeros((2, 3)).T, none, both, nothing, mask)
     with pytest.raises(ValueError, match="reduced"):
         machine.lanes(points, none, both, nothing, np.zeros(2, np.bool_))
+
+
+def test_the_numbers_of_values_as_arrays() -> None:
+    values = [Value(0.5), Value(-2.0), Value(0.1)]
+    (values[0] * values[2]).backward()
+    assert unit.data_of_all(values).tolist() == [0.5, -2.0, 0.1]
+    slopes, has = unit.slopes_of(values)
+    assert (slopes.tolist(), has.tolist()) == ([0.1, 0.0, 0.5], [True, False, True])
+    unit.set_data(values, np.array([1.0, 2.0, 3.0]))
+    unit.set_slopes(values, np.array([4.0, 5.0, 6.0]), np.array([False, True, True]))
+    assert [(v.data, v.grad, v.has_grad) for v in values] == [(1.0, 0.0, False), (2.0, 5.0, True), (3.0, 6.0, True)]
+    assert {type(x) for v in values for x in (v.data, v.grad)} == {float}
+    for wrong in (np.zeros(2), np.zeros(4)):
+        with pytest.raises(ValueError, match=f"3 numbers, not {len(wrong)}"):
+            unit.set_data(values, wrong)
+        with pytest.raises(ValueError, match=f"3 numbers, not {len(wrong)}"):
+            unit.set_slopes(values, wrong, np.zeros(3, bool))
+        with pytest.raises(ValueError, match=f"not {len(wrong)}"):
+            unit.set_slopes(values, np.zeros(3), np.zeros(len(wrong), bool))
 
 
 # ---- code that others compiled: here by the C compiler --------------------------------------------------------------
@@ -408,7 +443,7 @@ def test_compiled_code_is_called_as_the_machine_runs_programs(tmp_path: Path) ->
     native = Native(3, 2, point, 2, block, 8, 8, [1, 2], [0], [False, True], owner=code)
     points = [[1.5, 0.1 * k, 1.0 + k] for k in range(75)]
     for p in points:
-        assert native.run(p) == machine.run(p)
+        assert native.run(p) == machine.run(p) == native.run(np.array(p), np.empty(2)).tolist()
         assert not native.flagged
     for count in (0, 1, 7, 8, 75):
         table = np.array(points[:count]).reshape(-1, 3)

@@ -11,6 +11,7 @@ from hypothesis import given
 from numpy.typing import NDArray
 
 from autograd import Value
+from autograd.compile.executors import MACHINE
 from nn import SGD, Adam, AdamW
 from nn.optim import (
     Optimizer,
@@ -169,14 +170,14 @@ def test_ctrl_c_in_the_middle_of_a_step_finishes_it(monkeypatch: pytest.MonkeyPa
     optimizer = SGD(values, 0.5)
     for value in values:
         value.grad = 1.0
-    commit = optimizer._commit
+    set_data = MACHINE.set_data
 
-    def interrupted(live: list[Value], moved: Any) -> None:
+    def interrupted(parameters: list[Value], moved: Any) -> None:
         monkeypatch.undo()
-        commit(live[:1], moved[:1])
+        set_data(parameters[:1], moved[:1])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(optimizer, "_commit", interrupted)
+    monkeypatch.setattr(MACHINE, "set_data", interrupted)
     with pytest.raises(KeyboardInterrupt):
         optimizer.step()
     assert [value.data for value in values] == [0.5, 0.5, 0.5]

@@ -12,11 +12,16 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..structures import flatten
 from ..value import Value
 from .arguments import Arguments
+from .executors import MACHINE
 from .function import LIMIT, Recorded, first_failed, first_failed_of_each, record
+from .program import Floats
+
+Flags = NDArray[np.bool_]
 
 
 class UnlikeError(RuntimeError):
@@ -28,7 +33,7 @@ class Way:
     """One way through the function's branches."""
 
     recorded: Recorded
-    reached: list[bool]  # for each of the Values that derivatives are by, whether the result was computed from it
+    reached: Flags  # for each of the Values that derivatives are by, whether the result was computed from it
     branches: dict[tuple[int, float], int] = field(default_factory=dict)  # the number of the way that it is then
 
 
@@ -64,30 +69,27 @@ class Captured:
         self.ways: list[Way] = []
         self.last = np.zeros(len(points), np.intp)  # by point, the number of the way that it took last
 
-    def sums(self, at: Sequence[int]) -> tuple[float, list[float | None]] | None:
-        """The sums over these points of the one number and of its slopes: None for a Value that took no part in any.
+    def sums(self, at: Sequence[int]) -> tuple[float, Floats, Flags] | None:
+        """The sums over these points of the one number and of its slopes, and for each whether it took part in any.
 
         None where a number is not finite or an operation is undefined.  Raises UnlikeError if the function depends on
         more than its arguments and what it holds, or takes too many ways through its branches, and what the function
         raises where it is recorded.
         """
-        size = 1 + len(self.by)
         if len(at) == 1:
             alone = self._alone(at[0])
             if alone is None:
                 return None
-            reached, (value, *slopes) = alone[0].reached, alone[1][:size]
+            taken, total = alone[0].reached, alone[1]
         else:
-            total, taken = np.zeros(size), np.zeros(len(self.by), bool)
+            total, taken = np.zeros(1 + len(self.by)), np.zeros(len(self.by), bool)
             for way, _, _, sums in self._ways(at, summed=True):
                 if sums is None:
                     return None
                 total += sums
-                taken |= way.reached
-            reached, (value, *slopes) = taken.tolist(), total.tolist()
-        if not isfinite(sum(slopes, value)):
-            return None
-        return value, [g if has else None for g, has in zip(slopes, reached, strict=True)]
+                taken = taken | way.reached
+        slopes = total[1 : 1 + len(self.by)]
+        return (float(total[0]), slopes, taken) if isfinite(total[0] + slopes.sum()) else None
 
     def results(self, at: Sequence[int]) -> list[Any] | None:
         """The function's result at each of these points, with floats for Values; None and errors as above."""
@@ -95,36 +97,36 @@ class Captured:
         for way, where, outputs, _ in self._ways(at, summed=False):
             if outputs is None:
                 return None
-            for i, row in zip(where, outputs.tolist(), strict=True):
+            for i, row in zip(where.tolist(), outputs.tolist(), strict=True):
                 found[i] = way.recorded.built(row)
         return found
 
     def check(self, point: int) -> bool:
         """Whether the program still gives at this point what the function does."""
         alone = self._alone(point)
-        return alone is None or self._reached(alone[0].recorded, alone[1], point) == alone[0].reached
+        return alone is None or self._agrees(alone[0], alone[1], point)
 
     # ---- runs --------------------------------------------------------------------------------------------------------
 
-    def _alone(self, point: int) -> tuple[Way, list[float]] | None:
-        inputs = [*self.lists[point], *[value.data for value in self.held]]
+    def _alone(self, point: int) -> tuple[Way, Floats] | None:
+        inputs = np.concatenate([self.rows[point], MACHINE.data_of_all(self.held)])
         number = self._beginning(point)
         while True:
             way = self.ways[number]
             recorded = way.recorded
-            outputs = recorded.executor.run(inputs)
+            outputs = recorded.executor.run(inputs, np.empty(len(recorded.program.outputs)))
             failed = first_failed(recorded, outputs)
             if failed < 0:
                 self.last[point] = number
                 return None if recorded.executor.best.flagged else (way, outputs)
-            number = self._branched(way, (failed, outputs[recorded.size + failed]), point)
+            number = self._branched(way, (failed, float(outputs[recorded.size + failed])), point)
 
-    def _ways(self, at: Sequence[int], summed: bool) -> Iterable[tuple[Way, list[int], Any, Any]]:
+    def _ways(self, at: Sequence[int], summed: bool) -> Iterable[tuple[Way, Any, Any, Any]]:
         """Run all points: each way, the places in ``at`` of those that took it, and their results or the sums of these.
 
         The results, or the sums, are None where something is not finite.
         """
-        shared = np.array([value.data for value in self.held], float)
+        shared = MACHINE.data_of_all(self.held)
         points = np.array(at)
         self._beginning(at[0])
         numbers = self.last[points]
@@ -136,7 +138,9 @@ class Captured:
             recorded = way.recorded
             reduced = np.zeros(len(recorded.program.outputs), bool)
             reduced[: recorded.size] = summed
-            outputs, sums, flagged = recorded.executor.lanes(self.rows[points[where]], shared, *self.places, reduced)
+            outputs, sums, flagged = recorded.executor.lanes(
+                self.rows.take(points[where], axis=0), shared, *self.places, reduced
+            )
             failed = first_failed_of_each(recorded, outputs)
             if (failed >= 0).any():  # the others run again: theirs are neither the sums nor, for sure, the flags
                 guards = outputs[:, outputs.shape[1] - len(recorded.guards) :]
@@ -148,7 +152,7 @@ class Captured:
             self.last[points[where]] = number
             left[where] = False
             good = not flagged.any()
-            yield way, where.tolist(), outputs if good and not summed else None, sums if good else None
+            yield way, where, outputs if good and not summed else None, sums if good else None
 
     # ---- recording ---------------------------------------------------------------------------------------------------
 
@@ -170,28 +174,33 @@ class Captured:
         recorded = record(self.function, taken, self.tier, self.exact, self.held, self.by_at)
         if self.by and not recorded.result.is_number:
             raise TypeError("derivatives are of one number")
-        outputs = recorded.executor.run([*taken.numbers, *(value.data for value in self.held)])
-        reached = None if recorded.executor.best.flagged else self._reached(recorded, outputs, point)
-        if reached is None:
+        way = Way(recorded, np.zeros(len(self.by), bool))
+        inputs = np.concatenate([self.rows[point], MACHINE.data_of_all(self.held)])
+        outputs = recorded.executor.run(inputs, np.empty(len(recorded.program.outputs)))
+        if recorded.executor.best.flagged or not self._agrees(way, outputs, point, learn=True):
             raise UnlikeError("a second run of it gives other numbers")
-        self.ways.append(Way(recorded, reached))
+        self.ways.append(way)
         return len(self.ways) - 1
 
-    def _reached(self, recorded: Recorded, outputs: Sequence[float], point: int) -> list[bool] | None:
-        """By which of the Values the result has a slope, if the eager engine gives these numbers now; None if not."""
+    def _agrees(self, way: Way, outputs: Floats, point: int, learn: bool = False) -> bool:
+        """Whether the eager engine gives these numbers now, and slopes by the Values that the way has it from.
+
+        ``learn`` has the way remember which those are.
+        """
         numbers, structure = flatten(self.function(*self.points[point]), "the result")
-        expected = [number.data if isinstance(number, Value) else float(number) for number in numbers]
-        reached = []
+        expected = np.array([number.data if isinstance(number, Value) else float(number) for number in numbers])
+        reached = way.reached
         if self.by:
-            before = [(value, value.grad if value.has_grad else None) for value in self.held]
+            before = MACHINE.slopes_of(self.held)
             for value in self.held:
                 value.grad = None
             numbers[0].backward()
-            reached = [value.has_grad for value in self.by]
-            expected += [value.grad for value in self.by]
-            for value, grad in before:
-                value.grad = grad
-        given = outputs[: recorded.size]
-        equal = [*given] == expected if self.exact else np.allclose(given, expected, 1e-6, 1e-9)
-        alike = structure == recorded.result and equal
-        return reached if alike else None
+            slopes, reached = MACHINE.slopes_of(self.by)
+            MACHINE.set_slopes(self.held, *before)
+            expected = np.concatenate([expected, slopes])
+        if learn:
+            way.reached = reached
+        given = outputs[: way.recorded.size]
+        if structure != way.recorded.result or given.shape != expected.shape or not (reached == way.reached).all():
+            return False
+        return bool((given == expected).all() if self.exact else np.allclose(given, expected, 1e-6, 1e-9))

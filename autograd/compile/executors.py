@@ -45,14 +45,13 @@ class Executor:
         """Whether in the last run of this thread a result was not finite."""
         return bool(self.best.flagged)
 
-    def run(self, numbers: Sequence[float]) -> list[float]:
-        """The outputs at one point."""
+    def run(self, numbers: Sequence[float] | Floats, into: Floats | None = None) -> Any:
+        """The outputs at one point, as ``Machine.run``."""
         if self.left >= 0:
             self.left -= 1
             if self.left < 0:
                 self.best = self._compiled()
-        outputs: list[float] = self.best.run(numbers)
-        return outputs
+        return self.best.run(numbers, into)
 
     def _compiled(self, **lanes: Any) -> Any:
         """Native code for the program; the interpreter if it cannot be, and nobody asked for more."""

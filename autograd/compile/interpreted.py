@@ -91,7 +91,7 @@ def _came_from(y: float, xs: Sequence[float]) -> bool:
 
 
 def evaluate(
-    tape: Tape, inputs: Sequence[float], functions: Sequence[Callable[..., float]]
+    tape: Tape, inputs: Sequence[float] | Floats, functions: Sequence[Callable[..., float]]
 ) -> tuple[list[float], bool]:
     """The outputs, and whether an operation overflowed, divided by zero or was undefined."""
     if len(inputs) != tape.inputs:
@@ -125,10 +125,13 @@ def evaluate(
     return [values[x] if x >= 0 else constants[-1 - x] for x in tape.outputs], flagged
 
 
-def run_tape(machine: Machine, inputs: Sequence[float]) -> list[float]:
+def run_tape(machine: Machine, inputs: Sequence[float] | Floats, into: Floats | None = None) -> Any:
     outputs, flagged = evaluate(machine.tape, inputs, machine.functions)
     (machine.raised.add if flagged else machine.raised.discard)(get_ident())
-    return outputs
+    if into is None:
+        return outputs
+    into[:] = outputs
+    return into
 
 
 def compute(
@@ -172,3 +175,12 @@ def make_room(native: Native) -> NoReturn:
 
 run_native: Any = make_room  # never reached
 compute_native: Any = make_room
+
+
+def floats_of(array: Any, n: int) -> Any:
+    if len(array) != n:
+        raise ValueError(f"the program takes {n} numbers, not {len(array)}")
+    return array
+
+
+flags_of = floats_of

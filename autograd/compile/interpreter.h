@@ -406,10 +406,33 @@ static int machine_tell(const machine_run *run, int status) {
     return status;
 }
 
-/* The numbers of a list or tuple of `n`, into w[places], or into w where there are none. */
+/* The doubles of an array; NULL, with an exception set, if it has not exactly `n`, one after another. */
+static double *machine_doubles(PyObject *array, int64_t n, const char *what, int flags) {
+    Py_buffer view;
+    int good;
+    if (PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | flags)) return NULL;
+    good = view.itemsize == sizeof(double) && view.format != NULL && strcmp(view.format, "d") == 0;
+    if (!good) PyErr_Format(PyExc_TypeError, "the %s are to be an array of float64", what);
+    else if (view.len != n * (int64_t)sizeof(double)) {
+        good = 0;
+        PyErr_Format(PyExc_ValueError, "the program takes %lld %s, not %lld", (long long)n, what,
+                     (long long)(view.len / sizeof(double)));
+    }
+    PyBuffer_Release(&view);
+    return good ? view.buf : NULL;
+}
+
+/* The numbers of a list, a tuple or an array of `n`, into w[places], or into w where there are none. */
 static int machine_read(PyObject *inputs, int64_t n, const int32_t *places, double *w) {
-    PyObject *row = PySequence_Fast(inputs, "a program is run on a list of floats");
+    PyObject *row;
     int64_t i;
+    if (!PyList_Check(inputs) && !PyTuple_Check(inputs) && PyObject_CheckBuffer(inputs)) {
+        const double *x = machine_doubles(inputs, n, "inputs", 0);
+        if (x == NULL) return -1;
+        for (i = 0; i < n; i++) w[places == NULL ? i : places[i]] = x[i];
+        return 0;
+    }
+    row = PySequence_Fast(inputs, "a program is run on a list of floats");
     if (row == NULL) return -1;
     if (PySequence_Fast_GET_SIZE(row) != n) {
         PyErr_Format(PyExc_ValueError, "the program takes %lld inputs, not %lld", (long long)n,
@@ -431,9 +454,18 @@ static int machine_read(PyObject *inputs, int64_t n, const int32_t *places, doub
     return i < n ? -1 : 0;
 }
 
-static PyObject *machine_list(const double *w, const int32_t *places, int64_t n) {
-    PyObject *list = PyList_New(n);
+/* Numbers as a list, or in the array that is to have them. */
+static PyObject *machine_given(PyObject *into, const double *w, const int32_t *places, int64_t n) {
+    PyObject *list;
     int64_t i;
+    if (into != Py_None) {
+        double *y = machine_doubles(into, n, "outputs", PyBUF_WRITABLE);
+        if (y == NULL) return NULL;
+        for (i = 0; i < n; i++) y[i] = w[places == NULL ? i : places[i]];
+        Py_INCREF(into);
+        return into;
+    }
+    list = PyList_New(n);
     if (list == NULL) return NULL;
     for (i = 0; i < n; i++) {
         PyObject *x = PyFloat_FromDouble(w[places == NULL ? i : places[i]]);
@@ -447,7 +479,7 @@ static PyObject *machine_list(const double *w, const int32_t *places, int64_t n)
 }
 
 /* The outputs at one point, and whether something on the way was not finite. */
-static PyObject *machine_point(tape *t, PyObject *inputs, PyObject *functions, int *flagged) {
+static PyObject *machine_point(tape *t, PyObject *inputs, PyObject *into, PyObject *functions, int *flagged) {
     tape_work *work = tape_borrow(t);
     PyObject *outputs = NULL;
     machine_run run = {0};
@@ -467,7 +499,7 @@ static PyObject *machine_point(tape *t, PyObject *inputs, PyObject *functions, i
         status = machine_numbers(t->code[0], work->numbers, &run);
         *flagged = run.unusual || machine_flags_raised();
     }
-    if (machine_tell(&run, status) == MACHINE_DONE) outputs = machine_list(work->numbers, t->outputs, t->outputs_length);
+    if (machine_tell(&run, status) == MACHINE_DONE) outputs = machine_given(into, work->numbers, t->outputs, t->outputs_length);
 done:
     tape_give_back(t, work);
     return outputs;
@@ -610,7 +642,7 @@ typedef int64_t (*machine_block_code)(const double *shared, const double *varyin
 static int64_t machine_padded(int64_t n) { return (n + 7) & ~(int64_t)7; }
 
 static PyObject *machine_native_point(tape *t, uintptr_t address, int64_t work_length, PyObject *inputs, int64_t inputs_length,
-                                      int64_t outputs_length, int large, int *flagged) {
+                                      PyObject *into, int64_t outputs_length, int large, int *flagged) {
     tape_work *work = tape_borrow(t);
     double *x, *y;
     PyObject *outputs = NULL;
@@ -624,7 +656,7 @@ static PyObject *machine_native_point(tape *t, uintptr_t address, int64_t work_l
         status = ((machine_point_code)address)(x, y, work->numbers);
         *flagged = status != 0 || machine_flags_raised();
         if (large) PyEval_RestoreThread(state);
-        outputs = machine_list(y, NULL, outputs_length);
+        outputs = machine_given(into, y, NULL, outputs_length);
     }
     tape_give_back(t, work);
     return outputs;

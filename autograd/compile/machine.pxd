@@ -2,6 +2,7 @@
 
 cimport cython
 from autograd.value cimport Value  # and with it the mark of the sources
+from cpython.buffer cimport PyBUF_WRITABLE
 from libc.stdint cimport int32_t, int64_t, uint8_t, uintptr_t
 
 cdef extern from *:
@@ -32,16 +33,17 @@ cdef extern from "compile/interpreter.h":
         int64_t lists_count, int64_t rows_count, const uint8_t *varying, int *wrong) noexcept nogil
     object machine_owner(tape *t)
     tape *machine_tape(object owner) except NULL
-    list machine_point(tape *t, object inputs, tuple functions, int *flagged)
+    object machine_point(tape *t, object inputs, object into, tuple functions, int *flagged)
     int machine_compute(tape *t, const machine_batch *b, tuple functions) except -1
     void machine_add_terms(double *sums, const double *terms, int64_t rows, int64_t columns) noexcept
     tape *machine_room(int64_t numbers, int64_t lanes) noexcept
     int64_t machine_padded(int64_t n) noexcept
-    list machine_native_point(tape *t, uintptr_t address, int64_t work_length, object inputs, int64_t inputs_length,
-                              int64_t outputs_length, bint large, int *flagged)
+    object machine_native_point(tape *t, uintptr_t address, int64_t work_length, object inputs, int64_t inputs_length,
+                                object into, int64_t outputs_length, bint large, int *flagged)
     int machine_native_compute(tape *t, const machine_batch *b, uintptr_t point, int64_t point_work, uintptr_t block,
                                int64_t block_work, int64_t width, int64_t outputs_length) except -1
     void *machine_data(object array) except NULL
+    double *machine_doubles(object array, int64_t n, const char *what, int flags) except NULL
     str machine_operations()
 
 cdef inline object new_tape(object program, object lists, object starts, object varying):
@@ -62,9 +64,9 @@ cdef inline object new_tape(object program, object lists, object starts, object 
         raise ValueError("this is no flat program: an operand, a list or a row is not there, or not yet")
     return machine_owner(t)
 
-cdef inline list run_tape(Machine machine, object inputs):
+cdef inline object run_tape(Machine machine, object inputs, object into=None):
     cdef int flagged = 0
-    outputs = machine_point(machine_tape(machine.tape), inputs, machine.functions, &flagged)
+    outputs = machine_point(machine_tape(machine.tape), inputs, into, machine.functions, &flagged)
     if flagged or machine.raised:
         note(machine.raised, flagged)
     return outputs
@@ -110,10 +112,11 @@ cdef inline int add_terms(object sums, object terms) except -1:
         <double *> machine_data(sums), <const double *> machine_data(terms), terms.shape[0], terms.shape[1])
     return 0
 
-cdef inline list run_native(Native native, object inputs):
+cdef inline object run_native(Native native, object inputs, object into=None):
     cdef int flagged = 0
     outputs = machine_native_point(
-        machine_tape(native.room), native.point, native.work, inputs, native.inputs, native.outputs, native.large, &flagged)
+        machine_tape(native.room), native.point, native.work, inputs, native.inputs, into, native.outputs, native.large,
+        &flagged)
     if flagged or native.raised:
         note(native.raised, flagged)
     return outputs
@@ -166,3 +169,23 @@ cdef class Native:
     cdef int64_t cost
     cdef bint exact
     cdef set raised
+
+cdef inline double *floats_of(object array, Py_ssize_t n) except NULL:
+    return machine_doubles(array, n, "numbers", PyBUF_WRITABLE)
+
+cdef inline char *flags_of(object array, Py_ssize_t n) except NULL:
+    if len(array) != n or array.itemsize != 1:
+        raise ValueError(f"the program takes {n} flags, not {len(array)}")
+    return <char *> machine_data(array)
+
+@cython.locals(values=list, node=Value, numbers="double *", i=Py_ssize_t, n=Py_ssize_t)
+cpdef object data_of_all(values)
+
+@cython.locals(values=list, node=Value, numbers="double *", i=Py_ssize_t, n=Py_ssize_t)
+cpdef set_data(values, data)
+
+@cython.locals(values=list, node=Value, numbers="double *", flags="char *", i=Py_ssize_t, n=Py_ssize_t)
+cpdef tuple slopes_of(values)
+
+@cython.locals(values=list, node=Value, numbers="double *", flags="char *", i=Py_ssize_t, n=Py_ssize_t)
+cpdef set_slopes(values, slopes, has)

@@ -18,6 +18,7 @@ import cython
 import numpy as np
 from numpy.typing import NDArray
 
+from ..value import Value
 from .program import NAMES, Floats, Integers, Program
 from .templates import called
 
@@ -28,6 +29,8 @@ if not cython.compiled:  # in C, all these come from machine.pxd
         add_terms,
         compute,
         compute_native,
+        flags_of,
+        floats_of,
         machine_operations,
         make_room,
         new_tape,
@@ -64,13 +67,13 @@ class Machine:
         """Whether in this thread's last ``run`` an operation overflowed, divided by zero or was undefined."""
         return this_thread() in self.raised
 
-    def run(self, inputs: Sequence[float]) -> list[float]:
-        """The outputs at one point.
+    def run(self, inputs: Sequence[float] | Floats, into: Floats | None = None) -> Any:
+        """The outputs at one point, as a list, or written to the array ``into``.
 
         Raises ValueError for another number of inputs, IndexError where ``take`` has an index outside its list, and
         what a row that is called back raises.
         """
-        return run_tape(self, inputs)
+        return run_tape(self, inputs, into)
 
     def direct(self, numbers: tuple[Any, ...]) -> list[float] | None:
         """The outputs; None if these are not the inputs, as floats that are not nan, or if the run is flagged."""
@@ -166,10 +169,9 @@ class Native:
         """As ``Machine.flagged``."""
         return this_thread() in self.raised
 
-    def run(self, inputs: Sequence[float]) -> list[float]:
+    def run(self, inputs: Sequence[float] | Floats, into: Floats | None = None) -> Any:
         """As ``Machine.run``."""
-        outputs: list[float] = run_native(self, inputs)
-        return outputs
+        return run_native(self, inputs, into)
 
     def direct(self, numbers: tuple[Any, ...]) -> list[float] | None:
         """As ``Machine.direct``."""
@@ -276,3 +278,48 @@ def _in_parts(
             for future in running:
                 future.cancel()
             raise
+
+
+# ---- Values' numbers as arrays ---------------------------------------------------------------------------------------
+
+
+def data_of_all(values: list[Value]) -> Floats:
+    """The numbers of Values."""
+    n = len(values)
+    data = np.empty(n)
+    numbers = floats_of(data, n)
+    for i in range(n):
+        node = values[i]
+        numbers[i] = node._data
+    return data
+
+
+def set_data(values: list[Value], data: Floats) -> None:
+    """Give leaves these numbers, which are to be finite; all of them, as Ctrl-C waits."""
+    n = len(values)
+    numbers = floats_of(data, n)
+    for i in range(n):
+        node = values[i]
+        node._data = float(numbers[i])
+
+
+def slopes_of(values: list[Value]) -> tuple[Floats, Flags]:
+    """The gradients of Values, and whether each has one: 0.0 stands for none."""
+    n = len(values)
+    slopes, has = np.empty(n), np.empty(n, np.bool_)
+    numbers, flags = floats_of(slopes, n), flags_of(has, n)
+    for i in range(n):
+        node = values[i]
+        numbers[i] = node._grad
+        flags[i] = node._graded
+    return slopes, has
+
+
+def set_slopes(values: list[Value], slopes: Floats, has: Flags) -> None:
+    """Give Values these gradients, and none to those that have none."""
+    n = len(values)
+    numbers, flags = floats_of(slopes, n), flags_of(has, n)
+    for i in range(n):
+        node = values[i]
+        node._grad = float(numbers[i]) if flags[i] else 0.0
+        node._graded = bool(flags[i])

@@ -20,7 +20,7 @@ class BuildEngine(build_ext):  # type: ignore[misc]  # setuptools has no types
     def run(self) -> None:
         if self.inplace and os.environ.get("GLASSGRAD_NATIVE") != "off" and not _choice().obstacle(PACKAGE):
             return  # an editable install of what was built from these very sources
-        self.parallel = self.parallel or os.cpu_count()
+        self.parallel: Any = self.parallel or os.cpu_count()
         for ext in self.extensions:  # one of an earlier build must not pass for this one's
             for built in {self.get_ext_fullpath(ext.name), str(Path(self.build_lib, self.get_ext_filename(ext.name)))}:
                 Path(built).unlink(missing_ok=True)

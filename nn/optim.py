@@ -83,28 +83,26 @@ class Optimizer:
         if not 0 <= rate < math.inf:
             raise ValueError(f"the rate of step {self.steps} must be a finite number of at least 0, not {rate!r}")
         slopes, has = MACHINE.slopes_of(self.parameters)
-        every = bool(has.all())
-        at = ... if every else has
+        at = has if 0 in has.tobytes() else ...  # has.all() takes ten times as long where there are few
         xs, slopes = MACHINE.data_of_all(self.parameters), slopes[at]
-        if not np.isfinite(slopes).all():
-            parameter = next(p for p in self.parameters if p.has_grad and not math.isfinite(p.grad))
-            raise FloatingPointError(f"{self._where(parameter)}: its gradient is {parameter.grad}. {_UNCHANGED}")
-        if self.clip_value is not None:
-            slopes = np.array(clip_by_value(slopes.tolist(), self.clip_value))
-        if self.clip_norm is not None:
-            slopes = np.array(clip_by_norm(slopes.tolist(), self.clip_norm))
         if self._state is None:
             self._state = np.zeros((self.state, len(self.parameters)))
         with np.errstate(all="ignore"):
+            if not _are_finite(slopes):
+                parameter = next(p for p in self.parameters if p.has_grad and not math.isfinite(p.grad))
+                raise FloatingPointError(f"{self._where(parameter)}: its gradient is {parameter.grad}. {_UNCHANGED}")
+            if self.clip_value is not None:
+                slopes = np.array(clip_by_value(slopes.tolist(), self.clip_value))
+            if self.clip_norm is not None:
+                slopes = np.array(clip_by_norm(slopes.tolist(), self.clip_norm))
             moved, state = self._moved(xs[at], slopes, self._state[:, at], rate)
-        good = np.isfinite(moved) & np.isfinite(state).all(axis=0)
-        if not good.all():
-            i = int(np.argmin(good))
-            parameter = [p for p in self.parameters if p.has_grad][i]
-            raise FloatingPointError(
-                f"{self._where(parameter)}: from {parameter.data!r}, with gradient {parameter.grad!r} and rate "
-                f"{rate!r}, it would become {moved[i]}, with state {(*state[:, i].tolist(),)}. {_UNCHANGED}"
-            )
+            if not (_are_finite(moved) and _are_finite(state)):
+                i = int(np.argmin(np.isfinite(moved) & np.isfinite(state).all(axis=0)))
+                parameter = [p for p in self.parameters if p.has_grad][i]
+                raise FloatingPointError(
+                    f"{self._where(parameter)}: from {parameter.data!r}, with gradient {parameter.grad!r} and rate "
+                    f"{rate!r}, it would become {moved[i]}, with state {(*state[:, i].tolist(),)}. {_UNCHANGED}"
+                )
         xs[at] = moved
         try:
             MACHINE.set_data(self.parameters, xs)
@@ -239,6 +237,13 @@ def clip_by_norm(slopes: Iterable[float], limit: float) -> list[float]:
     scaled = [g / top for g in slopes]  # the norm of finite numbers may be too large for a float
     norm = math.hypot(*scaled)
     return slopes if norm * top <= limit else [g / norm * limit for g in scaled]
+
+
+def _are_finite(numbers: Floats) -> bool:
+    """Whether all are: most often their sum tells, and soonest."""
+    import numpy as np
+
+    return math.isfinite(np.add.reduce(numbers, None)) or bool(np.isfinite(numbers).all())
 
 
 def _rests(beta: float, steps: Floats) -> Floats:

@@ -142,7 +142,7 @@ class Run:
             total, slopes, has = self._sums({places(i): self.samples[i] for i in at})
         else:
             total, slopes, has = sums
-            slopes = slopes / len(at)
+            slopes = slopes / len(at) if len(at) > 1 else slopes
         mean = total / len(at)
         if self.l2:
             xs = MACHINE.data_of_all(parameters)[has]

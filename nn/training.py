@@ -20,7 +20,7 @@ from .losses import Loss, accuracy, half_squared, loss_function
 from .module import Module
 from .optim import OPTIMIZERS, SGD, Optimizer
 from .rows import listed, named, numbers, target
-from .steps import Recording, Run, Sample, outputs_of, warn_of_scale
+from .steps import Recording, Run, Sample, is_own, outputs_of, warn_of_scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -182,6 +182,8 @@ def fit(
     since = 0
     was_training = model.training
     modules = [model, *(module for _, module in model.modules())]
+    # code of others may have changed anything in the epoch before
+    others = callbacks or metrics or (compile and not is_own(run.recording.function))
     try:
         with _bar(progress, epochs * len(order)) as bar:
             for epoch in range(1, epochs + 1):
@@ -189,7 +191,6 @@ def fit(
                     rng.shuffle(order)
                 total = rate = 0.0
                 _tell(modules, True)
-                others = callbacks or metrics or compile  # code that may have changed anything in the epoch before
                 if others:
                     run.recording.again(order[0])
                 for start in range(0, len(order), size):

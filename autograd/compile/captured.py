@@ -88,8 +88,9 @@ class Captured:
                     return None
                 total += sums
                 taken = taken | way.reached
-        slopes = total[1 : 1 + len(self.by)]
-        return (float(total[0]), slopes, taken) if isfinite(total[0] + slopes.sum()) else None
+        total = total[: 1 + len(self.by)]
+        slopes = total[1:]
+        return (float(total[0]), slopes, taken) if isfinite(np.add.reduce(total)) else None
 
     def results(self, at: Sequence[int]) -> list[Any] | None:
         """The function's result at each of these points, with floats for Values; None and errors as above."""

@@ -12,6 +12,8 @@ from ..functional import name_of
 from ..structures import Structure, flatten
 from ..value import Value
 
+FLOATS = {float}
+
 
 class Arguments:
     """Arguments taken apart: the numbers are inputs, all that is no number belongs to the key.
@@ -40,10 +42,11 @@ class Arguments:
                 self.structures.append(None)
                 self.statics.append(arg)
                 continue
-            self.values = self.values or any(isinstance(leaf, Value) for leaf in leaves)
+            kinds = {*map(type, leaves)}
+            self.values = self.values or any(issubclass(kind, Value) for kind in kinds)
             self.structures.append(structure)
             if not self.values:
-                self.numbers += map(float, leaves)
+                self.numbers += leaves if kinds <= FLOATS else map(float, leaves)
         self.key: Any = (tuple(self.structures), tuple(self.names), tuple(self.statics))
         if self.structures and not kwargs and all(s is not None and s.spec is None for s in self.structures):
             self.key = len(args)

@@ -280,6 +280,9 @@ def _builder(spec: Any, places: Sequence[int], result: Structure) -> Callable[[l
     if kind is tuple and keys is None and len(children) == 2 and children[0] is None:  # a value and its slopes
         place, rest = places[0], _builder(children[1], places[1:], Structure(children[1], len(places) - 1))
         return lambda outputs: (outputs[place], rest(outputs))
+    start, count = places[0] if places else 0, len(places)
+    if [*places] == [*range(start, start + count)]:  # most often: no output is another's
+        return lambda outputs: result.rebuild(outputs[start : start + count])
     return lambda outputs: result.rebuild([outputs[place] for place in places])
 
 

@@ -11,6 +11,7 @@ import threading
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ import autograd
 from autograd import Value, math, no_grad, primitive
 from autograd.compile import BranchError, Compiled
 from autograd.compile import function as function_module
-from autograd.rows import TABLE
+from autograd.rows import BUILTIN, TABLE
 from tests.branching import random_function, same
 
+TIERS = ["interpreter", "llvm"] if autograd.__native__ and find_spec("llvmlite") else ["interpreter"]
+CALLED = {"gamma", "lgamma", "digamma", "polygamma1", "polygamma2", "polygamma3"}  # by programs, in Python
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -86,6 +89,30 @@ def test_random_programs_give_the_bits_of_the_eager_engine(block: int) -> None:
                 assert same(expected, got), (seed, name, point)
                 finite += not isinstance(expected, type)
     assert finite > 40
+
+
+AWKWARD = [
+    0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 0.25, 0.75, 1 - 2**-53, 2**-53, 3.0, -3.0, 19.9, 38.4, -38.4, 39.999, 40.0, -40.0, 700.0,
+    -700.0, 1e-160, 5e-324, -5e-324, 1e160, -1e308,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("name", sorted(name for name in BUILTIN if TABLE[name].arity == 1))
+def test_every_row_of_one_argument_at_awkward_points(name: str, tier: str) -> None:
+    """Programs have no branches, so that functions with some are written again: where to the bit, also far out."""
+    row = TABLE[name]
+
+    def f(x: Any) -> Any:
+        return row(x) * 1.5
+
+    draw = random.Random(name)
+    points = [*AWKWARD, *(draw.gauss(0, 3) for _ in range(40)), *(draw.random() for _ in range(40))]
+    for g in (f, autograd.value_and_grad(f)):
+        fast = autograd.compile(g, tier="interpreter" if name in CALLED else tier)
+        for x in points:
+            assert same(outcome(fast, x), outcome(g, x)), x
+        assert bool(fast.program.rows) == (name in CALLED)
 
 
 def test_a_list_of_arrays_is_no_axis_of_points() -> None:

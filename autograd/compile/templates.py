@@ -15,6 +15,7 @@ from functools import reduce
 from typing import Any, NoReturn
 
 from .. import primitives as rows
+from ..floats import exact_product
 from ..rows import DETACHED, EQUAL, LESS, LESS_EQUAL, TAKE, Elementwise, Primitive, lookup
 from .program import ARITY, CODES
 
@@ -35,11 +36,20 @@ class Recorder:
         self.arguments = arguments
         self.constants: list[float] = []
         self.steps: list[tuple[str, tuple[Any, ...]]] = []
+        self.places: dict[str, int] = {}  # of those that are no calls
         self.symbols = [Symbol(self, ("argument", i)) for i in range(arguments)]
 
     def step(self, name: str, *operands: Any) -> Symbol:
-        self.steps.append((name, tuple(map(self.operand, operands))))
-        return Symbol(self, ("step", len(self.steps) - 1))
+        step = (name, tuple(map(self.operand, operands)))
+        place = self.places.setdefault(repr(step), len(self.steps))  # 0.0 and -0.0 are equal, but for their texts
+        if place == len(self.steps):
+            self.steps.append(step)
+        return Symbol(self, ("step", place))
+
+    def rewind(self, count: int) -> None:
+        """Forget all steps but the first ``count``."""
+        del self.steps[count:]
+        self.places = {step: place for step, place in self.places.items() if place < count}
 
     def call(self, name: str, operands: Sequence[Any]) -> Symbol:
         """A row's own Python function of these operands."""
@@ -186,6 +196,59 @@ def _logsumexp(*xs: Any) -> Any:
     return top + rows.log1p(total)
 
 
+def _norm_pdf(x: Any) -> Any:
+    near = abs(x) < 40
+    square, rest = exact_product(*[where(near, x, 0.0)] * 2)
+    density = rows.exp(-square / 2) * (1 - rest / 2) / math.sqrt(2 * math.pi)
+    return where(near, density, where(x == x, 0.0, x))
+
+
+def _norm_cdf(x: Any) -> Any:
+    near = abs(x) < 40
+    inside = where(near, x, 0.0)
+    at, rest = exact_product(inside, 0.7071067811865476)
+    rest = rest + inside * -4.833646656726457e-17
+    share = rows.erfc(-at) / 2 + rest * rows.exp(-at * at) / math.sqrt(math.pi)
+    return where(near, share, where(x < 0, 0.0, where(x > 0, 1.0, x)))
+
+
+def _erfinv_in_the_middle(y: Any) -> Any:
+    x = y * (math.sqrt(math.pi) / 2) * (1 + math.pi / 12 * y * y)
+    for _ in range(4):
+        x = x - (rows.erf(x) - y) * (math.sqrt(math.pi) / 2) * rows.exp(x * x)
+    return x
+
+
+def _erfcinv(q: Any) -> Any:
+    t = rows.sqrt(-2 * rows.log(q / 2))
+    above = 2.515517 + t * (0.802853 + t * 0.010328)
+    x = (t - above / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)))) / math.sqrt(2)
+    for _ in range(4):
+        near = x < 20
+        inside, far = where(near, x, 1.0), where(near, 20.0, x)
+        slope = where(near, 2 / math.sqrt(math.pi) * rows.exp(-inside * inside) / rows.erfc(inside), 2 * x)
+        term = series = 1.0
+        for k in range(1, 9):
+            term = term * ((1 - 2 * k) / (2 * far * far))
+            series = series + term
+        beyond = rows.log(series / (far * math.sqrt(math.pi))) - far * far
+        x = x + (where(near, rows.log(rows.erfc(inside)), beyond) - rows.log(q)) / slope
+    return x
+
+
+def _erfinv(y: Any) -> Any:
+    tail = abs(y) > 0.5
+    x = rows.copysign(_erfcinv(where(tail, 1 - abs(y), 0.25)), y)
+    return where(tail, x, _erfinv_in_the_middle(where(tail, 0.0, y)))
+
+
+def _norm_ppf(p: Any) -> Any:
+    low, high = p < 0.25, p > 0.75
+    tail = _erfcinv(where(low, 2 * p, where(high, 2 * (1 - p), 0.25)))
+    middle = _erfinv_in_the_middle(where(low, 0.0, where(high, 0.0, 2 * p - 1)))
+    return where(low, -math.sqrt(2) * tail, math.sqrt(2) * where(high, tail, middle))
+
+
 COMPOSED: dict[Primitive, Callable[..., Any]] = {
     rows.pos: lambda a: a,
     DETACHED: lambda a: a,
@@ -206,6 +269,10 @@ COMPOSED: dict[Primitive, Callable[..., Any]] = {
     rows.dot: _dot,
     rows.prod: lambda *xs: reduce(lambda total, x: total * x, xs, 1.0),
     rows.logsumexp: _logsumexp,
+    rows.norm_pdf: _norm_pdf,
+    rows.norm_cdf: _norm_cdf,
+    rows.norm_ppf: _norm_ppf,
+    rows.erfinv: _erfinv,
 }
 
 
@@ -238,7 +305,7 @@ def function(recorder: Recorder, row: Primitive, args: Sequence[Any]) -> Any:
         if isinstance(result, Symbol | Condition):
             return result
     except Exception:  # whatever a user's function may do with what is no number
-        del recorder.steps[before:]
+        recorder.rewind(before)
     return recorder.call(row.name, args)
 
 
@@ -343,7 +410,7 @@ def partial_template(row: Primitive, by: int, n: int) -> Template:
     except Exception:  # as above
         if isinstance(rules, Elementwise):
             raise
-        del recorder.steps[before:]
+        recorder.rewind(before)
         partial = recorder.call(name, [y, *xs])
     return Template(recorder, [partial])
 
@@ -355,7 +422,7 @@ def partials_template(row: Primitive, n: int) -> Template:
     try:
         partials = [_number(p) for p in row.partials_at(y, xs)]
     except Exception:  # as above
-        del recorder.steps[:]
+        recorder.rewind(0)
         partials = [recorder.call(f"{row.name}/{by}", [y, *xs]) for by in range(n)]
     return Template(recorder, partials)
 

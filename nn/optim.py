@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Bits = NDArray[np.bool_]
 
 Rate = float | Callable[[int], float]
 
@@ -77,48 +78,82 @@ class Optimizer:
         """
         import numpy as np  # which takes longer to load than all of nn
 
+        live = [parameter for parameter in self.parameters if parameter.has_grad]
+        there = None if len(live) == len(self.parameters) else np.array([p.has_grad for p in self.parameters])
+        xs, slopes = np.array([p.data for p in live]), np.array([p.grad for p in live])
+        moved, state = self._next(xs, slopes, there)
+        try:
+            self.commit(live, moved)
+        finally:
+            self._keep(state, there)
+
+    def advance(self, xs: Floats, slopes: Floats, there: Bits | None = None) -> Floats:
+        """The numbers ``xs`` of the parameters after one step with these gradients; Values are left alone.
+
+        For who keeps the numbers of all parameters in an array; ``there`` tells which of them have a gradient, None
+        that all have.  Raises as ``step``.
+        """
+        if there is None:
+            moved, state = self._next(xs, slopes, None)
+        else:
+            some, state = self._next(xs[there], slopes[there], there)
+            moved = xs.copy()
+            moved[there] = some
+        self._keep(state, there)
+        return moved
+
+    def _next(self, xs: Floats, slopes: Floats, there: Bits | None) -> tuple[Floats, Floats]:
+        """The new numbers of the parameters that are ``there``, and their new state."""
+        import numpy as np
+
         rate = self.current_rate
         if not 0 <= rate < math.inf:
             raise ValueError(f"the rate of step {self.steps} must be a finite number of at least 0, not {rate!r}")
-        live = [parameter for parameter in self.parameters if parameter.has_grad]
-        slopes = [parameter.grad for parameter in live]
-        if not math.isfinite(sum(slopes)):  # any of them, or their sum
-            for parameter, g in zip(live, slopes, strict=True):
-                if not math.isfinite(g):
-                    raise FloatingPointError(f"{self._where(parameter)}: its gradient is {g}. {_UNCHANGED}")
-        if self.clip_value is not None:
-            slopes = clip_by_value(slopes, self.clip_value)
-        if self.clip_norm is not None:
-            slopes = clip_by_norm(slopes, self.clip_norm)
-        every = len(live) == len(self.parameters)
-        at = ... if every else np.array([parameter.has_grad for parameter in self.parameters])
-        if self._state is None:
-            self._state = np.zeros((self.state, len(self.parameters)))
-        state = self._state[:, at]
-        with np.errstate(all="ignore"):
-            xs, state = self._moved(np.array([parameter.data for parameter in live]), np.array(slopes), state, rate)
-        good = np.isfinite(xs) & np.isfinite(state).all(axis=0)
+        names = self.parameters if there is None else [p for p, has in zip(self.parameters, there, strict=True) if has]
+        given = slopes
+        good = np.isfinite(slopes)
         if not good.all():
             i = int(np.argmin(good))
-            parameter = live[i]
+            raise FloatingPointError(f"{self._where(names[i])}: its gradient is {slopes[i]}. {_UNCHANGED}")
+        if self.clip_value is not None:
+            slopes = np.array(clip_by_value(slopes.tolist(), self.clip_value))
+        if self.clip_norm is not None:
+            slopes = np.array(clip_by_norm(slopes.tolist(), self.clip_norm))
+        if self._state is None:
+            self._state = np.zeros((self.state, len(self.parameters)))
+        state = self._state if there is None else self._state[:, there]
+        with np.errstate(all="ignore"):
+            moved, state = self._moved(xs, slopes, state, rate)
+        good = np.isfinite(moved) & np.isfinite(state).all(axis=0)
+        if not good.all():
+            i = int(np.argmin(good))
             raise FloatingPointError(
-                f"{self._where(parameter)}: from {parameter.data!r}, with gradient {parameter.grad!r} and rate "
-                f"{rate!r}, it would become {xs[i]}, with state {(*state[:, i].tolist(),)}. {_UNCHANGED}"
+                f"{self._where(names[i])}: from {float(xs[i])!r}, with gradient {float(given[i])!r} and rate {rate!r}, "
+                f"it would become {moved[i]}, with state {(*state[:, i].tolist(),)}. {_UNCHANGED}"
             )
-        moved = xs.tolist()
-        try:
-            self._commit(live, moved)
-        except KeyboardInterrupt:
-            self._commit(live, moved)  # Ctrl-C between two parameters: finish the step first
-            raise
-        finally:
-            self._state[:, at] = state
+        return moved, state
+
+    def _keep(self, state: Floats, there: Bits | None) -> None:
+        if there is None:
+            self._state = state
+        else:
+            assert self._state is not None
+            self._state[:, there] = state
         self.steps += 1
 
     def zero_grad(self) -> None:
         """Have every parameter's ``.grad`` begin anew: not computed."""
         for parameter in self.parameters:
             parameter.grad = None
+
+    def commit(self, parameters: list[Value], numbers: Floats) -> None:
+        """Set the parameters to these numbers: all of them, even if Ctrl-C comes in between."""
+        moved = numbers.tolist()
+        try:
+            self._commit(parameters, moved)
+        except KeyboardInterrupt:
+            self._commit(parameters, moved)
+            raise
 
     def _commit(self, live: list[Value], moved: list[float]) -> None:
         for parameter, x in zip(live, moved, strict=True):

@@ -24,7 +24,7 @@ from .optim import Optimizer
 from .rows import SampleError
 
 if TYPE_CHECKING:
-    from autograd.compile.captured import Captured
+    from autograd.compile.captured import Bits, Captured, Floats
 
 Sample = tuple[list[float], Any]
 T = TypeVar("T")
@@ -70,9 +70,9 @@ class Recording:
         if self._asked(lambda program: program.check(point)) is False:
             self._record()
 
-    def sums(self, at: Sequence[int]) -> tuple[float, list[float | None]] | None:
-        """The sums of the function and of its slopes by ``by``."""
-        return self._asked(lambda program: program.sums(at))
+    def sums(self, at: Sequence[int], numbers: Floats | None) -> tuple[float, Floats, Bits | None] | None:
+        """The sums of the function and of its slopes by ``by``, and which of these take part: see ``Captured.sums``."""
+        return self._asked(lambda program: program.sums(at, numbers))
 
     def results(self) -> list[Any] | None:
         """What the function gives at all points, with floats for Values."""
@@ -130,30 +130,63 @@ class Run:
         self.model, self.loss, self.samples, self.optimizer, self.l2 = model, loss, samples, optimizer, l2
         by = () if optimizer is None else optimizer.parameters
         self.recording = Recording(model, Losses(model, loss), samples, epochs * len(samples), how, by)
+        self.held: list[Value] = []
+        self.ahead: Floats | None = None  # the numbers of ``held`` after the last step, where these are behind
+        self.slopes: tuple[Floats, Bits | None] | None = None
+        # code of others, in a step or a schedule, may look at the parameters
+        self.own_steps = getattr(type(optimizer), "step", None) is Optimizer.step and is_own(
+            getattr(optimizer, "rate", 0)
+        )
 
     def step(self, at: Sequence[int], places: Callable[[int], str]) -> float:
-        """Train on the samples at these places; their mean loss, from before the step."""
+        """Train on the samples at these places; their mean loss, from before the step.
+
+        The parameters themselves may stay behind: ``settle``.
+        """
+        import numpy as np
+
         assert self.optimizer is not None
-        parameters = self.optimizer.parameters
-        sums = self.recording.sums(at)
-        if sums is None:
-            mean, slopes = self._mean_and_slopes({places(i): self.samples[i] for i in at})
+        optimizer, recording, count = self.optimizer, self.recording, len(at)
+        sums = recording.sums(at, self.ahead)
+        if sums is None or recording.program is None:
+            self.settle()
+            mean, slopes, there = self._mean_and_slopes({places(i): self.samples[i] for i in at})
+            xs = np.array([parameter.data for parameter in optimizer.parameters])
         else:
-            count = len(at)
-            mean, slopes = sums[0] / count, [None if slope is None else slope / count for slope in sums[1]]
-        l2 = self.l2
-        for parameter, slope in zip(parameters, slopes, strict=True):
-            if l2 and slope is not None:
-                x = parameter.data
-                mean += l2 * x * x
-                slope += 2 * l2 * x
-            parameter.grad = slope
+            mean, slopes, there = sums[0] / count, sums[1] / count, sums[2]
+            if self.ahead is None:
+                self.held = recording.program.held
+                self.ahead = np.array([parameter.data for parameter in self.held])
+            xs = self.ahead[recording.program.by_places]
+        if self.l2:
+            terms = self.l2 * xs * xs
+            mean = float(np.add.accumulate([mean, *(terms if there is None else terms[there])])[-1])  # in their order
+            slopes = slopes + 2 * self.l2 * xs
+        self.slopes = slopes, there
         try:
-            self.optimizer.step()
+            if self.ahead is not None and self.own_steps and recording.program is not None:
+                moved = self.ahead.copy()
+                moved[recording.program.by_places] = optimizer.advance(xs, slopes, there)
+                self.ahead = moved
+            else:
+                self.settle()
+                optimizer.step()
         except FloatingPointError as error:
+            self.settle()
             batch = {places(i): self.samples[i] for i in at}
             raise FloatingPointError(self._diagnosis(batch) or f"{_span(batch)}: {error}") from error
         return mean
+
+    def settle(self) -> None:
+        """Have the parameters be what the steps have come to, and their gradients those of the last step."""
+        if self.ahead is not None and self.optimizer is not None:
+            self.optimizer.commit(self.held, self.ahead)
+            self.ahead = None
+        if self.slopes is not None and self.optimizer is not None:
+            slopes, there = self.slopes
+            for i, (parameter, slope) in enumerate(zip(self.optimizer.parameters, slopes.tolist(), strict=True)):
+                parameter.grad = slope if there is None or there[i] else None
+            self.slopes = None
 
     def mean(self, places: Callable[[int], str]) -> float:
         """The mean loss over all samples."""
@@ -163,8 +196,10 @@ class Run:
         total: float = sum(losses)
         return total / len(losses)
 
-    def _mean_and_slopes(self, batch: Mapping[str, Sample]) -> tuple[float, list[float | None]]:
-        """The mean loss over a batch of samples, given by place, and its slope by each parameter: None of no part."""
+    def _mean_and_slopes(self, batch: Mapping[str, Sample]) -> tuple[float, Floats, Bits | None]:
+        """The mean loss over a batch of samples, given by place, its slopes, and which parameters have one."""
+        import numpy as np
+
         assert self.optimizer is not None
         parameters = self.optimizer.parameters
         for parameter in parameters:
@@ -175,7 +210,9 @@ class Run:
             total += value.data
             with _blaming(place):
                 value.backward(1 / len(batch))  # one graph at a time: it is freed before the next is made
-        return total / len(batch), [p.grad if p.has_grad else None for p in parameters]
+        there = np.array([parameter.has_grad for parameter in parameters], bool)
+        slopes = np.array([parameter.grad for parameter in parameters])
+        return total / len(batch), slopes, None if there.all() else there
 
     def _value(self, place: str, sample: Sample) -> Value:
         """The loss of one sample; FloatingPointError if it is not finite."""

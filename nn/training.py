@@ -197,6 +197,7 @@ def fit(
                     rate = optimizer.current_rate
                     total += len(batch) * run.step(batch, f"epoch {epoch}, sample {{}}".format)
                     bar.update(len(batch))
+                run.settle()
                 _tell(modules, False)
                 if others:
                     checked.recording.again(0)
@@ -236,6 +237,7 @@ def fit(
     except KeyboardInterrupt:
         history.stopped = "interrupted"
     finally:
+        run.settle()
         _tell(modules, was_training)
     if best is not None:
         model.load_state_dict(best[1])

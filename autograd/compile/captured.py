@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..structures import flatten
 from ..value import Value
 from .arguments import Arguments
 from .function import LIMIT, Recorded, first_failed, first_failed_of_each, record
+
+Floats = NDArray[np.float64]
+Bits = NDArray[np.bool_]
 
 
 class UnlikeError(RuntimeError):
@@ -28,7 +31,7 @@ class Way:
     """One way through the function's branches."""
 
     recorded: Recorded
-    reached: list[bool]  # for each of the Values that derivatives are by, whether the result was computed from it
+    reached: Bits  # for each of the Values that derivatives are by, whether the result was computed from it
     branches: dict[tuple[int, float], int] = field(default_factory=dict)  # the number of the way that it is then
 
 
@@ -61,22 +64,26 @@ class Captured:
         wide = self.rows.shape[1]
         self.places = np.arange(wide, dtype=np.int32), np.arange(wide, wide + len(self.held), dtype=np.int32)
         self.by_at = [wide + place[value] for value in self.by]
+        self.by_places = np.array([place[value] for value in self.by], np.intp)
+        self.now: Floats | None = None
         self.ways: list[Way] = []
         self.last = np.zeros(len(points), np.intp)  # by point, the number of the way that it took last
 
-    def sums(self, at: Sequence[int]) -> tuple[float, list[float | None]] | None:
-        """The sums over these points of the one number and of its slopes: None for a Value that took no part in any.
+    def sums(self, at: Sequence[int], held: Floats | None = None) -> tuple[float, Floats, Bits | None] | None:
+        """The sums over these points of the one number and of its slopes, and which Values took part: None for all.
 
-        None where a number is not finite or an operation is undefined.  Raises UnlikeError if the function depends on
-        more than its arguments and what it holds, or takes too many ways through its branches, and what the function
-        raises where it is recorded.
+        ``held`` are the numbers of the Values that it holds, where those themselves are out of date; they are set to
+        them where the function is recorded once more.  None where a number is not finite or an operation is undefined.
+        Raises UnlikeError if the function depends on more than its arguments and what it holds, or takes too many ways
+        through its branches, and what the function raises where it is recorded.
         """
+        self.now = held
         size = 1 + len(self.by)
         if len(at) == 1:
             alone = self._alone(at[0])
             if alone is None:
                 return None
-            reached, (value, *slopes) = alone[0].reached, alone[1][:size]
+            taken, total = alone[0].reached, np.array(alone[1][:size])
         else:
             total, taken = np.zeros(size), np.zeros(len(self.by), bool)
             for way, _, _, sums in self._ways(at, summed=True):
@@ -84,13 +91,13 @@ class Captured:
                     return None
                 total += sums
                 taken |= way.reached
-            reached, (value, *slopes) = taken.tolist(), total.tolist()
-        if not isfinite(sum(slopes, value)):
+        if not np.isfinite(total).all():
             return None
-        return value, [g if has else None for g, has in zip(slopes, reached, strict=True)]
+        return float(total[0]), total[1:], None if taken.all() else taken
 
     def results(self, at: Sequence[int]) -> list[Any] | None:
         """The function's result at each of these points, with floats for Values; None and errors as above."""
+        self.now = None
         found: list[Any] = [None] * len(at)
         for way, where, outputs, _ in self._ways(at, summed=False):
             if outputs is None:
@@ -101,13 +108,17 @@ class Captured:
 
     def check(self, point: int) -> bool:
         """Whether the program still gives at this point what the function does."""
+        self.now = None
         alone = self._alone(point)
-        return alone is None or self._reached(alone[0].recorded, alone[1], point) == alone[0].reached
+        return alone is None or self._reached(alone[0].recorded, alone[1], point) == alone[0].reached.tolist()
 
     # ---- runs --------------------------------------------------------------------------------------------------------
 
+    def _numbers(self) -> list[float]:
+        return [value.data for value in self.held] if self.now is None else self.now.tolist()
+
     def _alone(self, point: int) -> tuple[Way, list[float]] | None:
-        inputs = [*self.lists[point], *[value.data for value in self.held]]
+        inputs = [*self.lists[point], *self._numbers()]
         number = self._beginning(point)
         while True:
             way = self.ways[number]
@@ -124,7 +135,7 @@ class Captured:
 
         The results, or the sums, are None where something is not finite.
         """
-        shared = np.array([value.data for value in self.held], float)
+        shared = np.array(self._numbers(), float) if self.now is None else self.now
         points = np.array(at)
         self._beginning(at[0])
         numbers = self.last[points]
@@ -166,15 +177,17 @@ class Captured:
         return found
 
     def _recorded(self, point: int) -> int:
+        for value, x in zip(self.held, self._numbers(), strict=True):
+            value.data = x
         taken = Arguments(self.function, self.points[point], {})
         recorded = record(self.function, taken, self.tier, self.exact, self.held, self.by_at)
         if self.by and not recorded.result.is_number:
             raise TypeError("derivatives are of one number")
-        outputs = recorded.executor.run([*taken.numbers, *(value.data for value in self.held)])
+        outputs = recorded.executor.run([*taken.numbers, *self._numbers()])
         reached = None if recorded.executor.best.flagged else self._reached(recorded, outputs, point)
         if reached is None:
             raise UnlikeError("a second run of it gives other numbers")
-        self.ways.append(Way(recorded, reached))
+        self.ways.append(Way(recorded, np.array(reached, bool)))
         return len(self.ways) - 1
 
     def _reached(self, recorded: Recorded, outputs: Sequence[float], point: int) -> list[bool] | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, Self
 
@@ -78,10 +78,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         """The targets as the loss takes them: a row for each."""
         raise NotImplementedError
 
-    @staticmethod
-    def _loss(outputs: Any, targets: Any) -> Any:
-        """The loss of one sample."""
-        raise NotImplementedError
+    _loss: Callable[[Any, Any], Any]  # of the outputs for one sample, and its row of ``_rows``
 
     # ---- training ----------------------------------------------------------------------------------------------------
 
@@ -182,7 +179,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
             self.network_,
             self._scaled(X).tolist(),
             rows.tolist(),
-            loss=self._weighted,
+            loss=type(self)._loss,
             optimizer=optimizer,
             epochs=epochs,
             batch_size=int(self.batch_size),
@@ -212,11 +209,6 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
     def _rows(self, y: Array, weights: Array) -> Array:
         """For each sample what the loss takes, and its weight, of which the mean is 1."""
         return np.column_stack([self._encode(y), weights / weights.mean()])
-
-    @classmethod
-    def _weighted(cls, outputs: Any, row: Any) -> Any:
-        *targets, weight = row
-        return weight * cls._loss(outputs if isinstance(outputs, list) else [outputs], targets)
 
     def _scaled(self, X: Array) -> Array:
         return (X - self._mean) / self._scale
@@ -307,10 +299,11 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # scikit-l
         return y if counts.min() >= 2 and len(counts) <= min(held, len(y) - held) else None
 
     @staticmethod
-    def _loss(outputs: Any, targets: Any) -> Any:
-        if len(outputs) == 1:  # −ln σ(z) for 1, −ln(1 − σ(z)) for 0
-            return softplus(outputs[0]) - targets[0] * outputs[0]
-        return logsumexp(outputs) - dot(targets, outputs)
+    def _loss(outputs: Any, row: Any) -> Any:
+        *targets, weight = row
+        if isinstance(outputs, list):
+            return weight * (logsumexp(outputs) - dot(targets, outputs))
+        return weight * (softplus(outputs) - targets[0] * outputs)  # −ln σ(z) for 1, −ln(1 − σ(z)) for 0
 
 
 class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]  # scikit-learn publishes no types
@@ -352,8 +345,9 @@ class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]  # scikit-lea
         return (y.reshape(len(y), -1) - self._target_mean) / self._target_scale
 
     @staticmethod
-    def _loss(outputs: Any, targets: Any) -> Any:
-        return half_squared(outputs, targets)
+    def _loss(outputs: Any, row: Any) -> Any:
+        *targets, weight = row
+        return weight * half_squared(outputs, targets)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

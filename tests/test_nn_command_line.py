@@ -3,6 +3,7 @@
 import csv
 import fcntl
 import json
+import math
 import os
 import pty
 import re
@@ -11,6 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -281,6 +283,25 @@ def test_what_is_found_out_and_left_out_is_told(tmp_path: Path, capsys: Captured
     assert "network 1-32-1" in out
 
 
+def test_dates_are_enough_to_learn_from(tmp_path: Path, capsys: Captured):
+    """Two years of noons whose height follows the season."""
+    data = tmp_path / "x.csv"
+    days = [date(2020, 1, 1) + timedelta(days=i) for i in range(0, 730, 3)]
+    lines = [f"{day:%b %d %Y},{30 - 20 * math.cos(2 * math.pi * day.timetuple().tm_yday / 365.25):.3f}" for day in days]
+    data.write_text("day,height\n" + "\n".join(lines) + "\n")
+    assert main(["train", str(data), "--target", "height", "-o", str(tmp_path), "--epochs", "60"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(
+        r"\n  column day: a date, %b %d %Y, as days, scale [\d.]+, phase in the week, phase in the year", out
+    )
+    assert float(re.search(r"held out, \d+ rows\nheight: .*R² (0\.\d+)", out).group(1)) > 0.98
+    new = tmp_path / "new.csv"
+    new.write_text("day\nJul 01 2022\nJan 01 2022\n")
+    assert main(["predict", str(tmp_path / "model.json"), str(new)]) == 0
+    summer, winter = map(float, capsys.readouterr().out.split()[1:])
+    assert summer > 40 > 20 > winter
+
+
 def test_dropped_columns_json_and_parts(tmp_path: Path, capsys: Captured):
     data = tmp_path / "x.csv"
     data.write_text("a,b,c,y\n" + "".join(f"{i % 5},{i % 3},{i % 2},{'pq'[i % 5 > 2]}\n" for i in range(60)))
@@ -521,7 +542,7 @@ def test_ctrl_c_elsewhere(capsys: Captured, monkeypatch: pytest.MonkeyPatch):
     def interrupted(*args: Any, **options: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nn.__main__.read_table", interrupted)
+    monkeypatch.setattr("nn.tables.commands.read_table", interrupted)
     assert main(["train", "xor"]) == 130
     assert capsys.readouterr() == ("", "nn: interrupted\n")
 

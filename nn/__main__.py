@@ -89,12 +89,12 @@ def _parser() -> argparse.ArgumentParser:
     add = train.add_argument
     add("--target", metavar="COLUMN", action="append", help="what to predict; may be given again for another one")
     add("--hidden", metavar="N,N,…", type=_sizes, help="neurons of each hidden layer, or none")
-    add("--activation", metavar="NAME", type=_activation, default="tanh", help="of hidden layers (default: tanh)")
+    add("--activation", metavar="NAME", type=_activation, help="of hidden layers (default: tanh; relu for a file)")
     add("--drop", metavar="COLUMN", action="append", default=[], help="leave this column out")
     add("--epochs", metavar="N", type=_count, help="rounds through all rows (default for a file: 10 to 200)")
     add("--patience", metavar="N", type=_count, help="hold a tenth of the rows out of training, and stop after N epochs"
         " in which the loss on them was no better")  # fmt: skip
-    add("--l2", metavar="X", type=_positive, help="times the sum of squared parameters (default for a file: 1/2n)")
+    add("--l2", metavar="X", type=_positive, help="times the sum of squared parameters (default for a file: 1/n)")
     add("--cross-validate", metavar="K", type=_count, help="score K parts, each predicted from the others")
     add("--resume", metavar="MODEL.json", help="go on training this model, with its columns and targets")
     add("--json", action="store_true", help="print the result as JSON, and nothing else")

@@ -160,7 +160,8 @@ class Run:
             xs = self.ahead[recording.program.by_places]
         if self.l2:
             terms = self.l2 * xs * xs
-            mean = float(np.add.accumulate([mean, *(terms if there is None else terms[there])])[-1])  # in their order
+            terms = np.concatenate([[mean], terms if there is None else terms[there]])
+            mean = float(np.add.accumulate(terms)[-1])  # in their order
             slopes = slopes + 2 * self.l2 * xs
         self.slopes = slopes, there
         try:

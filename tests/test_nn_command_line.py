@@ -244,15 +244,15 @@ def test_two_targets_and_numbers_that_are_categories(tmp_path: Path, capsys: Cap
     out = capsys.readouterr().out
     assert "target b: a number" in out
     assert "target c: a number" in out
-    assert "network 4-32-2" in out  # a is four categories
+    assert "network 4-64-2, relu" in out  # a is four categories
     assert main(["show", str(tmp_path / "model.json")]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "MLP(4, [32, 2], activation='tanh', output='linear'): 226 parameters",
+        "MLP(4, [64, 2], activation='relu', output='linear'): 450 parameters",
         "reads",
         "  a: one of 4 (0, 1, 2, 3), 2 where missing",
         "predicts",
         *(line for line in out.replace("target", " ").splitlines() if ": a number" in line),
-        f"226 parameters, the largest {largest(tmp_path):.4g} in size",
+        f"450 parameters, the largest {largest(tmp_path):.4g} in size",
     ]
 
 
@@ -280,7 +280,7 @@ def test_what_is_found_out_and_left_out_is_told(tmp_path: Path, capsys: Captured
         "  1 rows without a target left out",
         "target y: a number, mean " + out.split("target y: a number, mean ")[1].split("\n")[0],
     ]
-    assert "network 1-32-1" in out
+    assert "network 1-64-1" in out
 
 
 def test_dates_are_enough_to_learn_from(tmp_path: Path, capsys: Captured):
@@ -348,7 +348,7 @@ def test_other_kinds_of_files(ending: str, tmp_path: Path, capsys: Captured):
     assert main(["train", str(tmp_path / f"x.{ending}"), *options]) == 0
     out = capsys.readouterr().out
     assert "10 missing cells filled by the median" in out
-    assert "network 3-32-1" in out
+    assert "network 3-64-1" in out
 
 
 # ---- predict, evaluate, show -----------------------------------------------------------------------------------------

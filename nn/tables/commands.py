@@ -23,14 +23,14 @@ from ..network import Network
 from ..optim import OPTIMIZERS, Optimizer
 from ..training import History, evaluate, fit, predict
 from .columns import COUNTS, CategoryColumn, DateColumn, names_rows
-from .model import TableModel, usual_epochs
+from .model import ACTIVATION, ALPHA, BATCH, HIDDEN, RATE, TableModel, usual_epochs
 from .pictures import boundary_svg, has_plane, network_svg
 from .report import described, names_of_inputs, names_of_outputs, scores, written
 from .table import DataError, Table, csv_text
 from .tasks import TASKS, Task, read_table, split
 
 NAME = "nn"
-FILE = Task("a file", lambda: Table("", {}), (), hidden=(32,))
+FILE = Task("a file", lambda: Table("", {}), (), hidden=HIDDEN, batch=BATCH, rate=RATE, activation=ACTIVATION)
 RATES = {"adam": 0.01, "adamw": 0.01, "sgd": 0.1}
 SMALL_GRAPH = 60  # nodes that can be read in a picture
 
@@ -62,6 +62,7 @@ def _train(args: argparse.Namespace) -> int:
     epochs = args.epochs or (usual_epochs(len(kept)) if task is FILE else task.epochs)
     rate = args.rate or (task.rate if args.optimizer == "adam" else RATES[args.optimizer])
     hidden = task.hidden if args.hidden is None else args.hidden
+    activation = args.activation or task.activation
     classes = [*args.category, *(name for name in task.targets if name in targets and name not in args.number)]
 
     def begun(rows: Sequence[int]) -> TableModel:
@@ -70,7 +71,7 @@ def _train(args: argparse.Namespace) -> int:
             targets,
             rows,
             hidden=hidden,
-            activation=args.activation,
+            activation=activation,
             seed=args.seed,
             impute=None if args.impute == "none" else args.impute,
             categories=classes,
@@ -88,7 +89,7 @@ def _train(args: argparse.Namespace) -> int:
             epochs=epochs,
             batch_size=batch,
             seed=args.seed,
-            l2=args.l2 if args.l2 is not None else 0.5 / rows.rows if task is FILE else 0.0,
+            l2=args.l2 if args.l2 is not None else 0.5 * ALPHA / rows.rows if task is FILE else 0.0,
             **options,
         )
 
@@ -107,7 +108,7 @@ def _train(args: argparse.Namespace) -> int:
         say(f"target {described(target)}")
     sizes = "-".join(map(str, [model.network.n_in, *(len(layer.neurons) for layer in model.network.layers)]))
     say(
-        f"network {sizes}{f', {args.activation}' if hidden else ''}: {len(model.parameters()):,} parameters; "
+        f"network {sizes}{f', {activation}' if hidden else ''}: {len(model.parameters()):,} parameters; "
         f"{args.optimizer}, rate {rate:g} falling to 0, {min(batch, len(kept)):,} rows a step, {epochs:,} epochs"
     )
     sys.stdout.flush()

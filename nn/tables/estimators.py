@@ -24,9 +24,10 @@ from ..layers import MLP
 from ..losses import half_squared
 from ..optim import Adam, cosine_rate
 from ..training import History, fit, predict
-from .model import usual_epochs, usual_init
+from .model import ACTIVATION, ALPHA, BATCH, HIDDEN, RATE, usual_epochs, usual_init
 
 Array = Any  # a NumPy array
+MANY = 20_000  # rows, of which a tenth can be held out with little loss
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
@@ -37,12 +38,12 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
 
     def __init__(
         self,
-        hidden_layer_sizes: int | Sequence[int] = (32,),
-        activation: str = "tanh",
+        hidden_layer_sizes: int | Sequence[int] = HIDDEN,
+        activation: str = ACTIVATION,
         *,
-        alpha: float = 2.0,
-        learning_rate_init: float = 0.01,
-        batch_size: int = 16,
+        alpha: float = ALPHA,
+        learning_rate_init: float = RATE,
+        batch_size: int = BATCH,
         max_iter: int | None = None,
         early_stopping: bool | None = None,
         validation_fraction: float = 0.1,
@@ -148,7 +149,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         rows = self._rows(y, weights)
         held = np.array([], dtype=int)
         kept = np.arange(len(X))
-        if self.early_stopping or (self.early_stopping is None and len(X) >= 2_000):
+        if self.early_stopping or (self.early_stopping is None and len(X) >= MANY):
             kept, held = self._split(y, int(rng.randint(2**31 - 1)))
         epochs = usual_epochs(len(kept)) if self.max_iter is None else int(self.max_iter)
         steps = epochs * math.ceil(len(kept) / self.batch_size)
@@ -235,9 +236,9 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # scikit-l
     minimises it in batches of ``batch_size`` at a rate that falls from ``learning_rate_init`` to 0 along a cosine.
 
     - ``hidden_layer_sizes``, ``activation``: as an ``MLP``'s.
-    - ``max_iter``: epochs; None for 40,000 rows in all, but from 10 to 200 epochs.
+    - ``max_iter``: epochs; None for 900,000 rows in all, but from 10 to 200 epochs.
     - ``early_stopping``: hold out the share ``validation_fraction`` of the rows, and end with the parameters of the
-      epoch that was best on them; None: if there are 2,000 different rows or more.
+      epoch that was best on them; None: if there are 20,000 different rows or more.
     - ``n_iter_no_change``: stop after so many epochs without a better one; None: run them all.
     - ``warm_start``: ``fit`` goes on from the network that is there.
     - ``random_state`` draws weights, split and order.

@@ -35,9 +35,17 @@ from .table import DataError, Table, quoted
 RAMPS = ("relu", "leaky_relu", "elu", "silu", "gelu", "softplus")
 
 
+# What both the estimators and ``python -m nn train`` take, if nothing is said, for tables of any kind and size.
+HIDDEN = (64,)
+ACTIVATION = "relu"
+BATCH = 200  # rows a step, or all if there are fewer
+RATE = 0.01  # Adam's at first; it falls to 0
+ALPHA = 2.0  # the sum of squared parameters counts alpha / (2 rows) times
+
+
 def usual_epochs(rows: int) -> int:
-    """How many epochs a table of so many rows is trained for: 40,000 rows in all, but from 10 to 200 epochs."""
-    return max(10, min(200, 40_000 // max(1, rows)))
+    """How many epochs a table of so many rows is trained for: 900,000 rows in all, but from 10 to 200 epochs."""
+    return max(10, min(200, 900_000 // max(1, rows)))
 
 
 def usual_init(activation: str) -> str:

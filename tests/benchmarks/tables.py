@@ -74,7 +74,8 @@ def files(targets: str) -> int:
                 verdict = "trains" if code == 0 else "refused" if code == 1 and err.count("\n") == 1 else "fails"
                 found[verdict] += 1
                 if targets != "all" or verdict != "trains":
-                    notes = "; ".join(line.strip() for line in out.splitlines() if line.startswith("  "))
+                    said = out.partition("\ntarget ")[0].splitlines()[1:]
+                    notes = "; ".join(line.strip() for line in said)
                     told = err.strip().replace(str(root), "").replace(str(file), file.name) or notes
                     print(f"| {file.relative_to(root.parent)} | {target} | {table.rows:,} | {verdict} | {told} |")
                     sys.stdout.flush()

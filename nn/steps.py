@@ -146,7 +146,7 @@ class Run:
         mean = total / len(at)
         if self.l2:
             xs = MACHINE.data_of_all(parameters)[has]
-            mean += self.l2 * float(xs @ xs)
+            mean += self.l2 * float((xs * xs).sum())
             slopes[has] += 2 * self.l2 * xs
         MACHINE.set_slopes(parameters, slopes, has)
         try:

@@ -3,6 +3,7 @@
 import csv
 import fcntl
 import json
+import math
 import os
 import pty
 import re
@@ -11,6 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -242,15 +244,15 @@ def test_two_targets_and_numbers_that_are_categories(tmp_path: Path, capsys: Cap
     out = capsys.readouterr().out
     assert "target b: a number" in out
     assert "target c: a number" in out
-    assert "network 4-32-2" in out  # a is four categories
+    assert "network 4-64-2, relu" in out  # a is four categories
     assert main(["show", str(tmp_path / "model.json")]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "MLP(4, [32, 2], activation='tanh', output='linear'): 226 parameters",
+        "MLP(4, [64, 2], activation='relu', output='linear'): 450 parameters",
         "reads",
         "  a: one of 4 (0, 1, 2, 3), 2 where missing",
         "predicts",
         *(line for line in out.replace("target", " ").splitlines() if ": a number" in line),
-        f"226 parameters, the largest {largest(tmp_path):.4g} in size",
+        f"450 parameters, the largest {largest(tmp_path):.4g} in size",
     ]
 
 
@@ -278,7 +280,26 @@ def test_what_is_found_out_and_left_out_is_told(tmp_path: Path, capsys: Captured
         "  1 rows without a target left out",
         "target y: a number, mean " + out.split("target y: a number, mean ")[1].split("\n")[0],
     ]
-    assert "network 1-32-1" in out
+    assert "network 1-64-1" in out
+
+
+def test_dates_are_enough_to_learn_from(tmp_path: Path, capsys: Captured):
+    """Two years of noons whose height follows the season."""
+    data = tmp_path / "x.csv"
+    days = [date(2020, 1, 1) + timedelta(days=i) for i in range(0, 730, 3)]
+    lines = [f"{day:%b %d %Y},{30 - 20 * math.cos(2 * math.pi * day.timetuple().tm_yday / 365.25):.3f}" for day in days]
+    data.write_text("day,height\n" + "\n".join(lines) + "\n")
+    assert main(["train", str(data), "--target", "height", "-o", str(tmp_path), "--epochs", "60"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(
+        r"\n  column day: a date, %b %d %Y, as days, scale [\d.]+, phase in the week, phase in the year", out
+    )
+    assert float(re.search(r"held out, \d+ rows\nheight: .*R² (0\.\d+)", out).group(1)) > 0.98
+    new = tmp_path / "new.csv"
+    new.write_text("day\nJul 01 2022\nJan 01 2022\n")
+    assert main(["predict", str(tmp_path / "model.json"), str(new)]) == 0
+    summer, winter = map(float, capsys.readouterr().out.split()[1:])
+    assert summer > 40 > 20 > winter
 
 
 def test_dropped_columns_json_and_parts(tmp_path: Path, capsys: Captured):
@@ -327,7 +348,7 @@ def test_other_kinds_of_files(ending: str, tmp_path: Path, capsys: Captured):
     assert main(["train", str(tmp_path / f"x.{ending}"), *options]) == 0
     out = capsys.readouterr().out
     assert "10 missing cells filled by the median" in out
-    assert "network 3-32-1" in out
+    assert "network 3-64-1" in out
 
 
 # ---- predict, evaluate, show -----------------------------------------------------------------------------------------
@@ -521,7 +542,7 @@ def test_ctrl_c_elsewhere(capsys: Captured, monkeypatch: pytest.MonkeyPatch):
     def interrupted(*args: Any, **options: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nn.__main__.read_table", interrupted)
+    monkeypatch.setattr("nn.tables.commands.read_table", interrupted)
     assert main(["train", "xor"]) == 130
     assert capsys.readouterr() == ("", "nn: interrupted\n")
 

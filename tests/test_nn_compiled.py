@@ -12,7 +12,7 @@ import autograd
 import nn
 from autograd import Value
 from autograd.compile.captured import Captured, UnlikeError
-from nn import MLP, Dropout, Layer, Module, Network, Sequential, fit, predict, steps
+from nn import MLP, Adam, Dropout, Layer, Module, Network, Sequential, fit, predict, steps
 
 pytestmark = pytest.mark.skipif(not autograd.__native__, reason="fit compiles where the engine is compiled")
 
@@ -49,7 +49,7 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> list[Captured]:
     made: list[Captured] = []
     for name in ("sums", "results"):
         work = getattr(Captured, name)
-        monkeypatch.setattr(Captured, name, lambda self, at, work=work: (made.append(self), work(self, at))[1])
+        monkeypatch.setattr(Captured, name, lambda self, *given, work=work: (made.append(self), work(self, *given))[1])
     return made
 
 
@@ -142,6 +142,55 @@ def test_dropout_is_drawn_anew_for_each_sample(programs: list[Captured]) -> None
         assert trained(model(), HEIGHTS, **options, **more) == eager
         assert programs
     assert all(not program.by for program in programs)  # the held-out samples are computed by one, where nothing drops
+
+
+@pytest.mark.parametrize("kind", ["schedule", "step", "limits", "interrupted"])
+def test_who_looks_at_parameters_between_steps_sees_them(kind: str, programs: list[Captured]) -> None:
+    """What steps and schedules of one's own see is what they would see of the eager engine."""
+
+    class Watched(Adam):
+        def step(self) -> None:
+            seen.append((self.parameters[0].data, self.parameters[0].grad))
+            super().step()
+
+    class Interrupted(Adam):
+        def _moved(self, *given: Any) -> Any:
+            if self.steps == 70:  # in the second epoch
+                raise KeyboardInterrupt
+            return super()._moved(*given)
+
+    def run(compile: bool | None) -> Any:
+        seen.clear()
+        model = MLP(3, [4, 1], seed=0)
+        first = model.parameters()[0]
+
+        def rate(step: int) -> float:
+            seen.append(first.data)
+            return 0.01 / (1 + abs(first.data))
+
+        optimizer = {
+            "schedule": lambda values: Adam(values, rate),
+            "step": Watched,
+            "limits": lambda values: Adam(values, clip_value=0.1, clip_norm=0.2),
+            "interrupted": Interrupted,
+        }[kind](model.parameters())
+        result = trained(model, HEIGHTS, epochs=4, optimizer=optimizer, batch_size=1, l2=0.01, compile=compile)
+        return result, list(seen), [(p.grad, p.has_grad) for p in model.parameters()]
+
+    seen: list[Any] = []
+    assert run(None) == run(False)
+    assert programs
+
+
+def test_a_way_that_a_batch_takes_anew_is_recorded_with_the_numbers_of_then(programs: list[Captured]) -> None:
+    """Within an epoch relu's branches change as the parameters move."""
+
+    def run(compile: bool | None) -> Any:
+        model = MLP(3, [6, 1], "relu", output=lambda x: x * x if x > 0 else -x, seed=1)
+        return trained(model, HEIGHTS, epochs=8, batch_size=1, compile=compile)
+
+    assert run(True) == run(False)
+    assert max(len(program.ways) for program in programs) > 1
 
 
 class Counting(Module[Value]):

@@ -8,6 +8,7 @@ import random
 import statistics
 import sys
 from collections import Counter
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,9 +18,10 @@ from hypothesis import strategies as st
 
 from autograd import Value
 from nn import MLP, Module, predict
-from nn.tables.model import TableModel, names_rows, probabilities
+from nn.tables.columns import date_format, learned, names_rows
+from nn.tables.model import TableModel, probabilities
 from nn.tables.pictures import boundary, network_svg
-from nn.tables.report import scores, written
+from nn.tables.report import names_of_inputs, scores, written
 from nn.tables.table import DataError, Table, csv_text, read
 from nn.tables.tasks import TASKS, moons, read_table, split
 
@@ -76,6 +78,14 @@ def test_a_csv_file_that_is_refused(content: bytes, message: str):
         ("a,b\n1.50,?\n1e3,n/a\n", {"a": [1.5, 1000.0], "b": [None, None]}),
         ('a\n"x,y"\nz\n', {"a": ["x,y", "z"]}),
         ("a,b\n10%,$5\n20%,$6\n", {"a": ["10%", "20%"], "b": ["$5", "$6"]}),
+        ('"a" "b c"\n"p" 1 2\n"q" 3 4\n', {"index": ["p", "q"], "a": [1, 3], "b c": [2, 4]}),  # as R writes tables
+        ("a,b,\n1,2\n3,4\n", {"a": [1, 3], "b": [2, 4]}),
+        ("a,b,\n1,2,\n3,4,\n", {"a": [1, 3], "b": [2, 4]}),
+        ("a,b,\n1,2,\n3,4,5\n", {"a": [1, 3], "b": [2, 4], "Unnamed: 2": [None, 5]}),
+        (
+            'Series: x\n\nSource,"two\nlines"\n\na,b,c,d\n1,2,3,4\n5,6,7,8\n\n1 - a footnote\n',
+            {"a": [1, 5], "b": [2, 6], "c": [3, 7], "d": [4, 8]},
+        ),
         ("a,b\n2020-01-02,1_0\n2020-01-03,inf\n", {"a": ["2020-01-02", "2020-01-03"], "b": ["1_0", "inf"]}),
     ],
 )
@@ -84,6 +94,15 @@ def test_how_a_file_is_written_is_found_out(content: str, columns: dict[str, lis
     assert table.columns == columns
     types = {name: [type(x) for x in cells] for name, cells in table.columns.items()}
     assert types == {name: [type(x) for x in cells] for name, cells in columns.items()}
+
+
+def test_lines_around_a_table_are_told_and_faults_within_have_their_line():
+    content = b"Title\nSource: x\n\na,b,c\n1,2,3\n4,5,6\n7,8,9\nFootnote\n"
+    assert read(content, "x.csv").notes == ["3 lines above the table and 1 below it left out"]
+    with pytest.raises(DataError, match=r"^x\.csv, line 6: 2 fields, where the lines before have 3$"):
+        read(content.replace(b"4,5,6", b"4,5"), "x.csv")
+    with pytest.raises(DataError, match=r"^x\.csv, line 4: 1 field, where the lines before have 3$"):
+        read(b"a,b,c\n1,2,3\n4,5,6\n7", "x.csv")  # which may be a file that is cut short
 
 
 def test_or_is_said():
@@ -117,6 +136,7 @@ def test_what_is_written_is_read_again(rows: list[tuple[str, str]]):
         ([*range(20), 20.5], ""),
         ([*range(20), 25], ""),
         ([None] * 30, "it is empty"),
+        ([f"2020-{i // 28 + 1:02}-{i % 28 + 1:02}" for i in range(300)], ""),  # dates
     ],
 )
 def test_columns_that_name_rows(cells: list, reason: str):
@@ -151,6 +171,76 @@ def test_how_cells_become_numbers():
 def test_a_constant_column_stays_at_zero():
     model = TableModel.learn(table("a,b,y\n5,1,p\n5,2,q\n"), ["y"], hidden=[])
     assert [row[0] for row in model.encode(table("a,b\n5,1\n6,1\n"))] == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "form"),
+    [
+        (["2012-01-02", "2012-12-31"], "%Y-%m-%d"),
+        (["01/02/2012", "03/04/2012"], "%m/%d/%Y"),
+        (["01/02/2012", "03/04/2012", None, "13/02/2012"], "%d/%m/%Y"),
+        (["Jan-1-1995", "Feb-1-1995"], "%b-%d-%Y"),
+        (["Jan 1 2000", "May 1 2000"], "%b %d %Y"),
+        (["2010/01/01 00:00", "2010/01/01 13:30"], "%Y/%m/%d %H:%M"),
+        (["2012-01-02"] * 19 + ["never"], "%Y-%m-%d"),
+        (["2012-01-02", "never", "ever"], ""),
+        (["a", "b"], ""),
+        (["N1A1", "N2A2"], ""),
+        (["May", "June"], ""),
+    ],
+)
+def test_how_dates_are_written(cells: list, form: str):
+    assert date_format(cells) == form
+
+
+def test_dates_become_days_and_phases():
+    hours = [datetime(2024, 2, 1) + timedelta(hours=i) for i in range(24 * 20)]
+    rows = Table("x", {"t": [f"{t:%d.%m.%Y %H:%M}" for t in hours], "y": [t.hour for t in hours]})
+    model = TableModel.learn(rows, ["y"], hidden=[], impute="median", numbers=["y"])
+    (column,) = model.columns
+    assert column.cycles == ["day", "week"]  # twenty days of a year are not enough to tell
+    days = [t.toordinal() - date(1970, 1, 1).toordinal() + t.hour / 24 for t in hours]
+    mean, scale = statistics.fmean(days), statistics.pstdev(days)
+    for i in (0, 100, 479):
+        day, week = 2 * math.pi * hours[i].hour / 24, 2 * math.pi * (days[i] % 7) / 7
+        wanted = [(days[i] - mean) / scale, math.sin(day), math.cos(day), math.sin(week), math.cos(week)]
+        assert model.encode(rows)[i] == pytest.approx(wanted, abs=1e-9)
+    assert names_of_inputs(model) == [
+        "t", "t, sine of day", "t, cosine of day", "t, sine of week", "t, cosine of week",
+    ]  # fmt: skip
+    assert model.encode(Table("x", {"t": [None]}))[0] == pytest.approx(model.encode(rows.part([239]))[0], abs=0.2)
+    with pytest.raises(DataError, match=r"row 1: column 't' is '2024-02-01', not a date such as '10\.02\.2024 "):
+        model.encode(Table("x", {"t": ["2024-02-01"]}))
+
+
+def test_the_cycles_are_those_that_dates_step_through():
+    def cycles(*days: int) -> list[str]:
+        cells = [f"{date(2000, 1, 1) + timedelta(days=d):%Y-%m-%d}" for d in days]
+        return learned("t", cells, cells, "date").cycles
+
+    assert cycles(*range(800)) == ["week", "year"]
+    assert cycles(*range(0, 3000, 30)) == ["year"]
+    assert cycles(0, 366, 731, 1096) == []
+    assert cycles(5, 5) == []
+    assert learned("t", ["2000-01-01T12:00:00+0100"] * 2, ["2000-01-01T12:00:00+0100"], "date").mean == 10957 + 11 / 24
+
+
+def test_dates_are_kept_with_a_model_and_are_no_targets(tmp_path: Path):
+    rows = table("when,y\n" + "".join(f"{i % 12 + 1}/{i + 1}/2020,{i}\n" for i in range(28)))
+    model = TableModel.learn(rows, ["y"], hidden=[2], seed=1)
+    model.save(tmp_path / "model.json")
+    again = Module.load(tmp_path / "model.json")
+    assert again.columns == model.columns
+    assert again.encode(rows) == model.encode(rows)
+    one = table("when\n2/1/2020\n")  # read by the model's format, whatever might be guessed from a row
+    assert again.encode(one) == model.encode(one)
+    with pytest.raises(DataError, match="target 'when' is '1/1/2020': dates are read and not predicted"):
+        TableModel.learn(rows, ["when"])
+    document = json.loads((tmp_path / "model.json").read_text())
+    document["architecture"]["columns"][0]["cycles"] = ["month"]
+    (tmp_path / "model.json").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match="cycles of day, week, year"):
+        Module.load(tmp_path / "model.json")
 
 
 @pytest.mark.parametrize(

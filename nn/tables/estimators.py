@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, Self
 
@@ -24,9 +24,10 @@ from ..layers import MLP
 from ..losses import half_squared
 from ..optim import Adam, cosine_rate
 from ..training import History, fit, predict
-from .model import usual_epochs, usual_init
+from .model import ACTIVATION, ALPHA, BATCH, HIDDEN, RATE, usual_epochs, usual_init
 
 Array = Any  # a NumPy array
+MANY = 20_000  # rows, of which a tenth can be held out with little loss
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
@@ -37,12 +38,12 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
 
     def __init__(
         self,
-        hidden_layer_sizes: int | Sequence[int] = (32,),
-        activation: str = "tanh",
+        hidden_layer_sizes: int | Sequence[int] = HIDDEN,
+        activation: str = ACTIVATION,
         *,
-        alpha: float = 2.0,
-        learning_rate_init: float = 0.01,
-        batch_size: int = 16,
+        alpha: float = ALPHA,
+        learning_rate_init: float = RATE,
+        batch_size: int = BATCH,
         max_iter: int | None = None,
         early_stopping: bool | None = None,
         validation_fraction: float = 0.1,
@@ -78,10 +79,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         """The targets as the loss takes them: a row for each."""
         raise NotImplementedError
 
-    @staticmethod
-    def _loss(outputs: Any, targets: Any) -> Any:
-        """The loss of one sample."""
-        raise NotImplementedError
+    _loss: Callable[[Any, Any], Any]  # of the outputs for one sample, and its row of ``_rows``
 
     # ---- training ----------------------------------------------------------------------------------------------------
 
@@ -151,7 +149,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         rows = self._rows(y, weights)
         held = np.array([], dtype=int)
         kept = np.arange(len(X))
-        if self.early_stopping or (self.early_stopping is None and len(X) >= 2_000):
+        if self.early_stopping or (self.early_stopping is None and len(X) >= MANY):
             kept, held = self._split(y, int(rng.randint(2**31 - 1)))
         epochs = usual_epochs(len(kept)) if self.max_iter is None else int(self.max_iter)
         steps = epochs * math.ceil(len(kept) / self.batch_size)
@@ -182,7 +180,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
             self.network_,
             self._scaled(X).tolist(),
             rows.tolist(),
-            loss=self._weighted,
+            loss=type(self)._loss,
             optimizer=optimizer,
             epochs=epochs,
             batch_size=int(self.batch_size),
@@ -213,11 +211,6 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         """For each sample what the loss takes, and its weight, of which the mean is 1."""
         return np.column_stack([self._encode(y), weights / weights.mean()])
 
-    @classmethod
-    def _weighted(cls, outputs: Any, row: Any) -> Any:
-        *targets, weight = row
-        return weight * cls._loss(outputs if isinstance(outputs, list) else [outputs], targets)
-
     def _scaled(self, X: Array) -> Array:
         return (X - self._mean) / self._scale
 
@@ -243,9 +236,9 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # scikit-l
     minimises it in batches of ``batch_size`` at a rate that falls from ``learning_rate_init`` to 0 along a cosine.
 
     - ``hidden_layer_sizes``, ``activation``: as an ``MLP``'s.
-    - ``max_iter``: epochs; None for 40,000 rows in all, but from 10 to 200 epochs.
+    - ``max_iter``: epochs; None for 900,000 rows in all, but from 10 to 200 epochs.
     - ``early_stopping``: hold out the share ``validation_fraction`` of the rows, and end with the parameters of the
-      epoch that was best on them; None: if there are 2,000 different rows or more.
+      epoch that was best on them; None: if there are 20,000 different rows or more.
     - ``n_iter_no_change``: stop after so many epochs without a better one; None: run them all.
     - ``warm_start``: ``fit`` goes on from the network that is there.
     - ``random_state`` draws weights, split and order.
@@ -307,10 +300,11 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # scikit-l
         return y if counts.min() >= 2 and len(counts) <= min(held, len(y) - held) else None
 
     @staticmethod
-    def _loss(outputs: Any, targets: Any) -> Any:
-        if len(outputs) == 1:  # −ln σ(z) for 1, −ln(1 − σ(z)) for 0
-            return softplus(outputs[0]) - targets[0] * outputs[0]
-        return logsumexp(outputs) - dot(targets, outputs)
+    def _loss(outputs: Any, row: Any) -> Any:
+        *targets, weight = row
+        if isinstance(outputs, list):
+            return weight * (logsumexp(outputs) - dot(targets, outputs))
+        return weight * (softplus(outputs) - targets[0] * outputs)  # −ln σ(z) for 1, −ln(1 − σ(z)) for 0
 
 
 class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]  # scikit-learn publishes no types
@@ -352,8 +346,9 @@ class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]  # scikit-lea
         return (y.reshape(len(y), -1) - self._target_mean) / self._target_scale
 
     @staticmethod
-    def _loss(outputs: Any, targets: Any) -> Any:
-        return half_squared(outputs, targets)
+    def _loss(outputs: Any, row: Any) -> Any:
+        *targets, weight = row
+        return weight * half_squared(outputs, targets)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

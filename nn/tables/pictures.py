@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..exchange.curves import svg
 from ..layers import MLP
 from ..training import predict
-from .model import CategoryColumn, NumberColumn, TableModel, probabilities
+from .columns import CategoryColumn, NumberColumn
+from .model import TableModel, probabilities
 from .table import Table
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..training import predict
-from .model import CategoryColumn, Column, NumberColumn, TableModel
+from .columns import CategoryColumn, Column, DateColumn, NumberColumn
+from .model import TableModel
 from .table import Table
 
 MOST_CLASSES = 20  # of which a matrix is printed
@@ -80,20 +81,26 @@ def described(column: Column) -> str:
     if isinstance(column, NumberColumn):
         fill = "" if column.fill is None else f", {column.fill:g} where missing"
         return f"{column.name}: a number, mean {column.mean:g}, scale {column.scale:g}{fill}"
+    if isinstance(column, DateColumn):
+        fill = "" if column.fill is None else f", {column.written(column.fill)} where missing"
+        cycles = "".join(f", phase in the {cycle}" for cycle in column.cycles)
+        return f"{column.name}: a date, {column.format}, as days, scale {column.scale:g}{cycles}{fill}"
     fill = "" if column.fill is None else f", {column.fill} where missing"
     shown = ", ".join(column.categories[:10]) + (f", … {column.width - 10} more" if column.width > 10 else "")
     return f"{column.name}: one of {column.width} ({shown}){fill}"
 
 
 def names_of_inputs(model: TableModel) -> list[str]:
-    """A name for each input of the network: the column's, with the category for one of several."""
-    return [
-        name
-        for column in model.columns
-        for name in (
-            [column.name] if isinstance(column, NumberColumn) else [f"{column.name} = {c}" for c in column.categories]
-        )
-    ]
+    """A name for each input of the network: the column's, with the category, or a date's phase, for one of several."""
+    names: list[str] = []
+    for column in model.columns:
+        if isinstance(column, CategoryColumn):
+            names += [f"{column.name} = {category}" for category in column.categories]
+        else:
+            names.append(column.name)
+        if isinstance(column, DateColumn):
+            names += [f"{column.name}, {wave} of {cycle}" for cycle in column.cycles for wave in ("sine", "cosine")]
+    return names
 
 
 def names_of_outputs(model: TableModel) -> list[str]:

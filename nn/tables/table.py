@@ -7,7 +7,9 @@ import io
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,10 +104,10 @@ def read(
     """The table in a file, or in the bytes of one: CSV, or by the name's ending Parquet (.parquet) or Excel (.xlsx).
 
     What is not said is found out: the delimiter is the one of comma, semicolon, tab and bar that every line has equally
-    often, or else blanks; a first line of numbers only is no header; a column in which nearly all cells are numbers,
-    with a decimal comma or thousands separated if need be, is one of numbers.  Raises DataError for text of another
-    encoding, a quote that is not closed, a row that is longer than the header, and a file without rows; ImportError,
-    with the remedy, without pandas.
+    often, or else blanks; lines above the table that have far fewer fields are left out, and those below; a first line
+    of numbers only is no header; a column in which nearly all cells are numbers, with a decimal comma or thousands
+    separated if need be, is one of numbers.  Raises DataError for text of another encoding, a quote that is not closed,
+    a row that is longer than the header, and a file without rows; ImportError, with the remedy, without pandas.
     """
     try:
         import pandas as pd
@@ -121,12 +123,16 @@ def read(
         if delimiter is None:
             delimiter = _delimiter(text)
             notes += [f"delimiter {delimiter!r}"] if delimiter != "," else []
+        above = 0
+        if len(delimiter) == 1:
+            text, above, below = _table_in(text, delimiter)
+            notes += [f"{above:,} lines above the table and {below:,} below it left out"] if above else []
         if header is None:
             first = next(csv.reader(io.StringIO(text), delimiter=delimiter if len(delimiter) == 1 else " "), [])
             header = not first or not all(number(cell) is not None for cell in first)
             notes += [] if header else ["no header: the columns are named 1, 2, …"]
         if len(delimiter) == 1:
-            _refuse_ragged(text, delimiter, name)
+            _refuse_ragged(text, delimiter, name, above)
         try:
             frame = pd.read_csv(
                 io.StringIO(text),
@@ -141,6 +147,8 @@ def read(
             raise DataError(f"{name}: {reason or 'it is empty: it needs a header line and rows'}") from None
         if not isinstance(frame.index, pd.RangeIndex):
             frame = frame.reset_index()  # a first column without a name
+        if header and str(frame.columns[-1]).startswith("Unnamed: ") and (frame.iloc[:, -1] == "").all():
+            frame = frame.iloc[:, :-1]  # a delimiter more at the end of each line, or of the header
         if not header:
             frame.columns = [str(i + 1) for i in range(frame.shape[1])]
     if not frame.shape[0] or not frame.shape[1]:
@@ -165,25 +173,50 @@ def _decoded(content: bytes, name: str, encoding: str) -> str:
     return text
 
 
-def _refuse_ragged(text: str, delimiter: str, name: str) -> None:
+def _table_in(text: str, delimiter: str) -> tuple[str, int, int]:
+    """The lines of the table itself, and how many there are above and below: those of far fewer fields.
+
+    A header may lack one field, the name of a first column.  Only below a table that has such lines above, too, are
+    they no rows that are cut short.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    ends, widths = [0], []
+    for record in reader:
+        widths.append(len(record))
+        ends.append(reader.line_num)
+    least = max(*statistics.multimode(filter(None, widths)), 2) - 1
+    wide = [i for i, width in enumerate(widths) if width >= least]
+    first, last = wide[0], wide[-1] + 1
+    if not any(widths[:first]):
+        return text, 0, 0
+    lines = text.splitlines(keepends=True)[: ends[-1]]
+    below = sum(bool(line.strip()) for line in lines[ends[last] :])
+    return "".join(lines[ends[first] : ends[last]]), ends[first], below
+
+
+def _refuse_ragged(text: str, delimiter: str, name: str, above: int) -> None:
     """DataError, with the line, for a quote that is never closed, or a row of another length than the header."""
-    reader, end, width, records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), 0, 0, 0
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    end, width, records, open_ended = 0, 0, 0, False
     while True:
         try:
             record = next(reader, None)
         except csv.Error as error:
             unclosed = "end of data" in str(error)
             reason = "a quote is opened here and never closed" if unclosed else str(error)
-            raise DataError(f"{name}, line {end + 1 if unclosed else reader.line_num}: {reason}") from None
+            line = above + (end + 1 if unclosed else reader.line_num)
+            raise DataError(f"{name}, line {line}: {reason}") from None
         if record is None:
             return
         if record:
             records += 1
-            if records == 1 or (records == 2 and len(record) == width + 1):  # then the first column has no name
-                width = len(record)
+            if records == 1:
+                width, open_ended = len(record), record[-1] == ""
+            elif records == 2 and len(record) in (width + 1, width - open_ended):
+                width = len(record)  # the first column has no name, or the header ends in a delimiter
             elif len(record) != width:
                 fields = f"{len(record)} field{'s' * (len(record) != 1)}"
-                raise DataError(f"{name}, line {end + 1}: {fields}, where the lines before have {width}")
+                raise DataError(f"{name}, line {above + end + 1}: {fields}, where the lines before have {width}")
         end = reader.line_num
 
 
@@ -196,27 +229,31 @@ def _delimiter(text: str) -> str:
     there = [d for d in DELIMITERS if d in lines[0]]
     if there:
         return max(there, key=lines[0].count)
-    wide = {len(line.split()) for line in lines}
-    return r"\s+" if len(wide) == 1 and wide != {1} else ","
+    header, *rows = [len(line.split()) for line in lines]
+    wide = {*rows} or {header}  # a header may lack the name of a first column
+    return r"\s+" if len(wide) == 1 and max(wide) > 1 and max(wide) - header in (0, 1) else ","
 
 
 def _cells(cells: list[Any], decimal: str | None, thousands: str | None, notes: list[str], name: str) -> list[Any]:
     """The cells of a column as texts and numbers, None for what is missing."""
-    tidy = [_tidy(cell) for cell in cells]
-    present = [cell for cell in tidy if isinstance(cell, str)]
-    if not present or _numeric(present):
-        wanted = None
-    else:
+    tidy = _each(cells, _tidy)
+    texts = Counter(cell for cell in tidy if isinstance(cell, str))
+    form: tuple[str | None, str | None] = (".", None)
+    if texts and not _numeric(texts, *form):
         forms = [(decimal, thousands)] if decimal or thousands else [(".", ","), (",", None), (",", ".")]
-        wanted = next((form for form in forms if _numeric([_plain(cell, *form) for cell in present])), None)
-        if wanted is not None and not (decimal or thousands):
-            notes.append(
-                f"{name!r} written with decimal {wanted[0]!r}" + (f", {wanted[1]!r} between" * bool(wanted[1]))
-            )
-    if wanted is None and present and not _numeric(present):
-        return tidy
-    return [cell if not isinstance(cell, str) or number(plain := _plain(cell, *wanted or (".", None))) is None
-            else _short(plain) for cell in tidy]  # fmt: skip
+        wanted = next((form for form in forms if _numeric(texts, *form)), None)
+        if wanted is None:
+            return tidy
+        form = wanted
+        if not (decimal or thousands):
+            notes.append(f"{name!r} written with decimal {form[0]!r}" + (f", {form[1]!r} between" * bool(form[1])))
+    return _each(tidy, lambda cell: _number_in(cell, *form) if isinstance(cell, str) else cell)
+
+
+def _each(cells: list[Any], function: Callable[[Any], Any]) -> list[Any]:
+    """The function of each cell; of texts that are alike, once."""
+    known = {text: function(text) for text in {cell for cell in cells if isinstance(cell, str)}}
+    return [known[cell] if isinstance(cell, str) else function(cell) for cell in cells]
 
 
 def _tidy(cell: Any) -> Any:
@@ -237,18 +274,22 @@ def _plain(cell: str, decimal: str | None, thousands: str | None) -> str:
     return cell.replace(decimal, ".") if decimal and decimal != "." and cell.count(decimal) == 1 else cell
 
 
-def _numeric(cells: Sequence[str]) -> bool:
-    return sum(_looks_like_a_number(cell) for cell in cells) > NEARLY * len(cells)
+def _numeric(texts: Counter[str], decimal: str | None, thousands: str | None) -> bool:
+    """Whether nearly all of these texts are numbers, infinite ones among them, written so."""
+    found = sum(count for text, count in texts.items() if _looks_like_a_number(_plain(text, decimal, thousands)))
+    return found > NEARLY * texts.total()
 
 
-def _looks_like_a_number(cell: str) -> bool:
+def _looks_like_a_number(text: str) -> bool:
     try:
-        float(cell)
+        float(text)
     except ValueError:
         return False
-    return "_" not in cell
+    return "_" not in text
 
 
-def _short(text: str) -> float | int:
-    x = float(text)
-    return int(text) if re.fullmatch(r"[-+]?\d{1,15}", text) else x
+def _number_in(text: str, decimal: str | None, thousands: str | None) -> float | int | str:
+    """The number that a text is, a short whole one as an int; the text itself if it is none that is finite."""
+    plain = _plain(text, decimal, thousands)
+    x = number(plain)
+    return text if x is None else int(plain) if re.fullmatch(r"[-+]?\d{1,15}", plain) else x

@@ -1,25 +1,27 @@
 """Scores of ``nn.Classifier`` and ``nn.Regressor`` beside scikit-learn's ``MLPClassifier`` and ``MLPRegressor``.
 
-    python tests/benchmarks/estimators.py
-    python tests/benchmarks/estimators.py --sets wine,cars --splits 2
+    python tests/benchmarks/scores.py [--data PYTHON]
+    python tests/benchmarks/scores.py --sets wine,cars --splits 20 --first 100
 
-Each data set is split at random into three quarters to train on and one to score, once for each seed; accuracy for
-classes, R² for numbers.  All four have their defaults, and the same seed.  The inputs are prepared alike: numbers are
-filled by the median and scaled, categories become 0s and 1s.  scikit-learn's regressor gets scaled targets too
-(TransformedTargetRegressor), without which it does worse; ours scales them inside.  "± s.e." is the standard error of
-the mean difference over the splits.
+Each data set is split at random into three quarters to train on and one to score (classes in their proportions), once
+for each seed; accuracy for classes, R² for numbers.  All four have their defaults, and the seed of the split.  Both get
+the same inputs, from the same Pipeline: numbers filled by the median and scaled (SimpleImputer, StandardScaler),
+categories as 0s and 1s (OneHotEncoder).  scikit-learn's regressor gets scaled targets too (TransformedTargetRegressor
+with StandardScaler), without which it does worse; ours scales them inside.  "± s.e." is the standard error of the mean
+difference over the splits; a line ends in "below" where ours is worse by more than that.
 
-Beside scikit-learn's own, the data come with the packages statsmodels, vega_datasets and palmerpenguins:
-pip install statsmodels vega_datasets palmerpenguins
+Beside scikit-learn's own, the data come with three packages, looked for in the environment of the interpreter that
+``--data`` names (default: this one): pip install statsmodels vega_datasets palmerpenguins
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import functools
 import json
 import math
 import statistics
+import subprocess
 import sys
 import time
 import warnings
@@ -37,9 +39,12 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from nn import Classifier, Regressor
 
 Data = tuple[Any, Any, bool]  # inputs, targets, whether they are classes
+DATA = ""  # the interpreter whose environment has the data
 
 
 def bundled(name: str, classes: bool) -> Data:
@@ -50,10 +55,7 @@ def bundled(name: str, classes: bool) -> Data:
 
 def packaged(package: str, path: str, target: str, classes: bool, drop: str = "") -> Data:
     """A data set that comes with a package: rows without a target left out, and a column that names rows."""
-    found = importlib.util.find_spec(package)
-    if found is None or found.origin is None:
-        raise SystemExit(f"{path} comes with {package}: pip install {package}")
-    file = Path(found.origin).parent / path
+    file = folder(package) / path
     if file.suffix == ".json":
         table = pd.DataFrame(json.loads(file.read_text()))
     else:
@@ -62,6 +64,16 @@ def packaged(package: str, path: str, target: str, classes: bool, drop: str = ""
     if "Year" in table:
         table["Year"] = table["Year"].str[:4].astype(int)
     return table.drop(columns=target), table[target], classes
+
+
+@functools.cache
+def folder(package: str) -> Path:
+    """Where a package is, in the environment that ``--data`` names; nothing of it is run."""
+    find = f"import importlib.util; print(importlib.util.find_spec({package!r}).submodule_search_locations[0])"
+    done = subprocess.run([DATA or sys.executable, "-c", find], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{package} is not in the environment of {DATA or sys.executable}: pip install {package} there")
+    return Path(done.stdout.strip())
 
 
 SETS: dict[str, Callable[[], Data]] = {
@@ -112,30 +124,35 @@ def scores(data: Data, seed: int) -> list[tuple[float, float]]:
 
 
 def main(argv: list[str] | None = None) -> None:
+    global DATA
     parser = argparse.ArgumentParser(description="Scores beside scikit-learn's networks.")
     parser.add_argument("--sets", default=",".join(SETS), help=f"some of {', '.join(SETS)}")
     parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="the seed of the first split; the next are 1 more each")
+    parser.add_argument("--data", default="", metavar="PYTHON", help="whose environment has the packages of data")
     args = parser.parse_args(argv)
+    DATA = args.data
     warnings.simplefilter("ignore")  # theirs tells that 200 epochs are few
-    print("| data | rows | inputs | ours | scikit-learn | difference | ± s.e. | ours s | scikit-learn s |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    print("| data | rows | inputs | ours | scikit-learn | difference | ± s.e. | ours s | scikit-learn s | |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---|")
     means = []
     for name in args.sets.split(","):
         data = SETS[name]()
-        pairs = [scores(data, seed) for seed in range(args.splits)]
+        pairs = [scores(data, seed) for seed in range(args.first, args.first + args.splits)]
         ours, theirs = ([pair[i][0] for pair in pairs] for i in (0, 1))
         seconds = [statistics.mean(pair[i][1] for pair in pairs) for i in (0, 1)]
         differences = [x - y for x, y in zip(ours, theirs, strict=True)]
+        mean = statistics.mean(differences)
         error = statistics.stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else math.nan
         means.append((statistics.mean(ours), statistics.mean(theirs)))
         print(
             f"| {name} | {len(data[0]):,} | {data[0].shape[1]} | {means[-1][0]:.3f} | {means[-1][1]:.3f} | "
-            f"{means[-1][0] - means[-1][1]:+.3f} | {error:.3f} | {seconds[0]:.1f} | {seconds[1]:.1f} |",
+            f"{mean:+.3f} | {error:.3f} | {seconds[0]:.1f} | {seconds[1]:.1f} | {'below' if mean < -error else ''} |",
             flush=True,
         )
     ours_mean, theirs_mean = (statistics.mean(pair[i] for pair in means) for i in (0, 1))
-    print(f"| mean | | | {ours_mean:.3f} | {theirs_mean:.3f} | {ours_mean - theirs_mean:+.3f} | | | |")
+    print(f"| mean | | | {ours_mean:.3f} | {theirs_mean:.3f} | {ours_mean - theirs_mean:+.3f} | | | | |")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -8,7 +8,7 @@ from typing import Any
 
 from autograd import Value
 from autograd import primitive as _primitive
-from autograd.math import abs, max, min, prod
+from autograd.math import abs, dot, max, min, prod
 
 KINDS = ("input", "hidden", "output")
 
@@ -21,26 +21,16 @@ def builtin_sum(terms: Sequence[Any]) -> Any:
     return _total(terms) if terms else 0.0
 
 
-def product(terms: Sequence[Any]) -> Any:
-    """The product; 1 of no terms."""
-    return prod(terms)
-
-
-def largest(terms: Sequence[Any]) -> Any:
-    """The largest term; 0 of no terms."""
-    return max(*terms, -float("inf")) if terms else 0.0
-
-
-def smallest(terms: Sequence[Any]) -> Any:
-    """The smallest term; 0 of no terms."""
-    return min(*terms, float("inf")) if terms else 0.0
+def mean(terms: Sequence[Any]) -> Any:
+    """The mean; 0 of no terms."""
+    return builtin_sum(terms) / float(len(terms)) if terms else 0.0
 
 
 def maxabs(terms: Sequence[Any]) -> Any:
     """The first of the terms that are largest in size; 0 of no terms."""
-    best: Any = 0.0
-    for i, term in enumerate(terms):
-        best = term if i == 0 or abs(term) > abs(best) else best
+    best = terms[0] if terms else 0.0
+    for term in terms[1:]:
+        best = term if abs(term) > abs(best) else best
     return best
 
 
@@ -51,20 +41,20 @@ def median(terms: Sequence[Any]) -> Any:
     return ordered[half] if len(ordered) % 2 else mean(ordered[half - 1 : half + 1])
 
 
-def mean(terms: Sequence[Any]) -> Any:
-    """The mean; 0 of no terms."""
-    return builtin_sum(terms) / float(len(terms)) if terms else 0.0
+def of_terms(function: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any], Sequence[Any]], Any]:
+    """A function of the products of weights and sources."""
+    return lambda weights, sources: function([x * w for x, w in zip(sources, weights, strict=True)])
 
 
-AGGREGATIONS: dict[str, Callable[[Sequence[Any]], Any] | None] = {
-    "sum": None,  # a dot product of weights and sources
-    "builtin_sum": builtin_sum,
-    "product": product,
-    "max": largest,
-    "min": smallest,
-    "maxabs": maxabs,
-    "median": median,
-    "mean": mean,
+AGGREGATIONS: dict[str, Callable[[Sequence[Any], Sequence[Any]], Any]] = {  # of weights and sources
+    "sum": lambda weights, sources: dot(weights, sources) if weights else 0.0,
+    "builtin_sum": of_terms(builtin_sum),
+    "product": of_terms(prod),
+    "max": of_terms(lambda terms: max(*terms, -float("inf")) if terms else 0.0),
+    "min": of_terms(lambda terms: min(*terms, float("inf")) if terms else 0.0),
+    "maxabs": of_terms(maxabs),
+    "median": of_terms(median),
+    "mean": of_terms(mean),
 }
 
 
@@ -100,3 +90,7 @@ class Connection:
     enabled: bool = True
     delay: int = 0
     gate: int | None = None
+
+    def starts(self, now: bool = False) -> set[int]:
+        """The nodes whose outputs it takes; ``now``: those of the same step, which must be computed before."""
+        return {self.source if not (now and self.delay) else self.gate, self.gate} - {None}  # type: ignore[return-value]

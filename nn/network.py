@@ -238,10 +238,12 @@ class Network(Module[list[Value]]):
         return connection.enabled and (self._mask is None or connection.innovation in self._mask)
 
     def _node(self, id: int) -> Node:
-        return _found("node", "the nodes are", id, self._nodes)
+        node: Node = _found("node", "the nodes are", id, self._nodes)
+        return node
 
     def _connection(self, innovation: int) -> Connection:
-        return _found("connection with innovation", "there are", innovation, self._connections)
+        found: Connection = _found("connection with innovation", "there are", innovation, self._connections)
+        return found
 
     def _changed(self) -> None:
         self._plan: _Plan | None = None
@@ -300,7 +302,9 @@ class Network(Module[list[Value]]):
         self._past = [out, *self._past][: plan.memory]
         return outputs
 
-    def _step(self, given: Sequence[Any], past: Sequence[Mapping[int, Any]]) -> tuple[dict[int, Any], list[Value]]:
+    def _step(
+        self, given: Sequence[Any], past: Sequence[Mapping[int, Any]], aggregations: Mapping[str, Any] = AGGREGATIONS
+    ) -> tuple[dict[int, Any], list[Value]]:
         """The output of each node from the inputs and from those of the steps before; and what parameters took part."""
         plan, mask, took_part = self._planned(), self._mask, list[Value]()
         out = dict(zip(plan.inputs, given, strict=True))
@@ -313,7 +317,7 @@ class Network(Module[list[Value]]):
                 continue
             weights = [c.weight if c.gate is None else c.weight * out[c.gate] for c in on]
             sources = [_before(past, c) if c.delay else out[c.source] for c in on]
-            net = AGGREGATIONS[node.aggregation](weights, sources)
+            net = aggregations[node.aggregation](weights, sources)
             if node.response is not None:
                 net = node.response * net
                 took_part.append(node.response)
@@ -430,12 +434,26 @@ class Network(Module[list[Value]]):
         return genomes.to_neat(self, config, key)
 
     def to_javascript(self, name: str = "network") -> str:
-        """The network as a JavaScript function of an array of inputs that gives an array of outputs, without libraries.
+        """The text of an ES module that exports the network as a function of an array of inputs: one step of it.
 
-        With delays it is a step, and ``network.reset()`` forgets.  Raises ValueError for an activation or aggregation
-        that has no JavaScript here.
+        ``name.reset()`` forgets the steps before, and ``PARAMETERS`` holds the weights.  Numbers are the compiled
+        program's (``Program.to_javascript``).  Raises ValueError for an operation that has no JavaScript, such as erf,
+        and for an activation or aggregation that branches on a number, such as the median.
         """
-        return javascript.function(self, name)
+        return javascript.module(self, name)
+
+    def to_page(
+        self,
+        title: str = "A network to try",
+        inputs: Sequence[str] | None = None,
+        outputs: Sequence[str] | None = None,
+    ) -> str:
+        """The text of a page, one HTML file that needs nothing else, to try the network in a browser.
+
+        With a slider for each input, the outputs, the drawing, and, with delays, the outputs of the last steps.
+        ``inputs`` and ``outputs`` are names for them.  Raises as ``to_javascript`` and ``draw().svg()``.
+        """
+        return javascript.page(self, title, inputs, outputs)
 
     def __repr__(self) -> str:
         inputs, hidden, outputs = (len(self._of_kind(kind)) for kind in KINDS)

@@ -8,7 +8,7 @@ from typing import Any
 
 from autograd import Value
 from autograd import primitive as _primitive
-from autograd.math import abs, dot, max, min, prod
+from autograd.math import abs, dot, max, min, prod, where
 
 KINDS = ("input", "hidden", "output")
 
@@ -30,7 +30,7 @@ def maxabs(terms: Sequence[Any]) -> Any:
     """The first of the terms that are largest in size; 0 of no terms."""
     best = terms[0] if terms else 0.0
     for term in terms[1:]:
-        best = term if abs(term) > abs(best) else best
+        best = where(abs(term) > abs(best), term, best)
     return best
 
 

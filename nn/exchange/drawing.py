@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,13 +11,13 @@ if TYPE_CHECKING:
     from ..network import Network
     from ..topology import Connection, Node
 
-POSITIVE, NEGATIVE, OFF = "#0969da", "#bc4c00", "#8c959f"
+POSITIVE, NEGATIVE, OFF, GATE = "#0969da", "#bc4c00", "#8c959f", "#1a7f37"
 
 
 def topology(network: Network) -> Graph:
     """Nodes and connections of a network as a Graph; inputs in one rank and outputs in another, each in their order.
 
-    Hidden nodes that are connected alike stay in their order as well; the others lie where edges cross least.
+    Hidden nodes that take the same inputs stay in their order as well; the others lie where edges cross least.
     """
     from autograd.view import Graph, dot  # on first use: most programs never draw
 
@@ -35,32 +36,37 @@ def topology(network: Network) -> Graph:
         look = f"{look}, {dot.OUTPUT}" if node.kind == "output" else look
         return dot.node(name[node.id], node.kind, look, dot.table([dot.cell(text)]), "\\n".join(full))
 
-    def arrow(connection: Connection) -> str:
-        c, on = connection, network.is_on(connection)
+    def arrows(c: Connection) -> Iterator[str]:
+        on, gated = network.is_on(c), c.gate is not None
         state = "" if on else " (disabled)" if not c.enabled else " (masked)"
         late = f" (t−{c.delay})" if c.delay else ""
-        gated = f", gated by {c.gate}" if c.gate is not None else ""
-        hint = f"innovation {c.innovation}{state}: weight {c.weight.data!r}{late}{gated}"
-        text = dot.number(c.weight.data) + late + gated
+        hint = f"innovation {c.innovation}{state}: weight {c.weight.data!r}{late}{f', gated by {c.gate}' * gated}"
         colour = POSITIVE if c.weight.data >= 0 else NEGATIVE
-        thick = 0.4 + 3.0 * abs(c.weight.data) / largest
-        look = f'color="{colour}", penwidth={thick:.2f}' + (", style=dashed" if c.weight.data < 0 else "")
+        look = f'color="{colour}", penwidth={0.4 + 3.0 * abs(c.weight.data) / largest:.2f}'
+        look += ", style=dashed" if c.weight.data < 0 else ""
         look = look if on else f'color="{OFF}", fontcolor="{OFF}", style=dotted'
         look += ", constraint=false, arrowhead=vee" if c.delay else ""
-        return dot.edge(name[c.source], name[c.target], f"e{c.innovation}", text, hint, "on" if on else "off", look)
+        kind, source, id = "on" if on else "off", name[c.source], f"e{c.innovation}"
+        if c.gate is not None:  # a circle on the line, to which the gate leads
+            colour, circle = GATE if on else OFF, f"g{c.innovation}"
+            circled = f'shape=circle, margin="0.02,0", color="{colour}", fontcolor="{colour}"'
+            yield dot.node(circle, "gate", circled, "×", hint)
+            yield dot.edge(source, circle, f"{id}a", "", hint, kind, f"{look}, arrowhead=none")
+            opened = f'color="{colour}", style=dotted, arrowhead=odot, penwidth=1.8'
+            yield dot.edge(name[c.gate], circle, f"{id}g", "", f"{c.gate} gates {c.source} to {c.target}", kind, opened)
+            source = circle
+        yield dot.edge(source, name[c.target], id, dot.number(c.weight.data) + late, hint, kind, look)
 
     def rank(ids: list[int], kind: str) -> str:
         chain = " -> ".join(name[id] for id in ids)
         return f"{{rank={kind}; {chain} [style=invis]}}" if len(ids) > 1 else f"{{rank={kind}; {chain};}}" * bool(ids)
 
-    alike: dict[tuple[frozenset[int], frozenset[int]], list[int]] = {}
+    alike: dict[frozenset[int], list[int]] = {}
     for node in nodes:
-        if node.kind == "hidden":
-            before = frozenset(c.source for c in connections if c.target == node.id)
-            after = frozenset(c.target for c in connections if c.source == node.id)
-            if before and after and node.id not in before | after:
-                alike.setdefault((before, after), []).append(node.id)
+        before = frozenset(start for c in connections if c.target == node.id for start in c.starts())
+        if node.kind == "hidden" and before and node.id not in before:
+            alike.setdefault(before, []).append(node.id)
     ends = [([node.id for node in nodes if node.kind == k], r) for k, r in (("input", "min"), ("output", "max"))]
     ranks = [rank(ids, kind) for ids, kind in [*ends, *((ids, "same") for ids in alike.values() if len(ids) > 1)]]
-    source = dot.document([*map(box, nodes), *filter(None, ranks), *map(arrow, connections)])
-    return Graph(source, len(nodes), len(connections))
+    lines = [line for c in connections for line in arrows(c)]
+    return Graph(dot.document([*map(box, nodes), *filter(None, ranks), *lines]), len(nodes), len(connections))

@@ -205,7 +205,7 @@ def test_the_page_shows_what_activate_gives(browser: Any, tmp_path: Path):
 
 
 def test_the_page_of_a_network_that_remembers_steps_and_forgets(browser: Any, tmp_path: Path):
-    from tests.test_nn_network import lstm
+    from tests.test_nn_network_recurrent import lstm
 
     network, _ = lstm(2, 3, 2, seed=1)
     opened(browser, tmp_path, network)

@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import hypothesis.strategies as st
-import numpy as np
 import pytest
 from hypothesis import given
 
@@ -15,7 +14,7 @@ import autograd.math as am
 import nn
 from autograd import Value, gradients, no_grad
 from autograd.backward import topological
-from nn import MLP, SGD, Adam, Network, evaluate, fit, half_squared, logistic_cross_entropy
+from nn import MLP, SGD, Network, half_squared, logistic_cross_entropy
 
 
 def sigmoid(x: float) -> float:

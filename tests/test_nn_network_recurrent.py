@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -356,7 +357,7 @@ def test_xor_of_what_came_one_after_the_other():
 
     def sample() -> tuple[list[float], list[float]]:
         bits = [rng.getrandbits(1) for _ in range(10)]
-        return list(map(float, bits)), [0.0, *(float(a ^ b) for a, b in zip(bits, bits[1:], strict=False))]
+        return list(map(float, bits)), [0.0, *(float(a ^ b) for a, b in pairwise(bits))]
 
     model = trained(network, 1, [sample() for _ in range(100)], mean_square, 0.03, 40, 5, remembers=True)
     for row, wanted in [sample() for _ in range(50)]:

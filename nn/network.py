@@ -20,6 +20,7 @@ from .topology import AGGREGATIONS, KINDS, Connection, Node
 
 if TYPE_CHECKING:
     from autograd.view import Graph
+    from autograd.view.steps import Page
 
 
 class _Plan(NamedTuple):
@@ -410,8 +411,9 @@ class Network(Module[list[Value]]):
         """The topology as a ``Graph``: nodes with activation and bias, connections with their weights.
 
         Inputs have sharp corners and outputs a double outline.  A line is the thicker the larger its weight is in size,
-        blue where it is above 0, orange and dashed below; dotted and grey where it is switched off; and one with a
-        delay says so.  The graph of one forward pass is ``autograd.view.draw`` of what ``activate`` returns.
+        blue where it is above 0, orange and dashed below; dotted and grey where it is switched off.  One with a delay
+        says so, and a dotted line leads from a gate to a circle on the connection.  Above 60 connections, numbers show
+        when pointed at.  The graph of one forward pass is ``autograd.view.draw`` of what ``activate`` returns.
         """
         return drawing.topology(self)
 
@@ -447,11 +449,11 @@ class Network(Module[list[Value]]):
         title: str = "A network to try",
         inputs: Sequence[str] | None = None,
         outputs: Sequence[str] | None = None,
-    ) -> str:
-        """The text of a page, one HTML file that needs nothing else, to try the network in a browser.
+    ) -> Page:
+        """A page to try the network in a browser; ``save`` writes it, one file that needs nothing else.
 
-        With a slider for each input, the outputs, the drawing, and, with delays, the outputs of the last steps.
-        ``inputs`` and ``outputs`` are names for them.  Raises as ``to_javascript`` and ``draw().svg()``.
+        With a slider for each input, the outputs, the drawing of up to 60 connections, and, with delays, the outputs of
+        the last steps.  ``inputs`` and ``outputs`` are names for them.  Raises as ``to_javascript`` and ``draw().svg()``.
         """
         return javascript.page(self, title, inputs, outputs)
 

@@ -167,7 +167,7 @@ def browser() -> Iterator[Any]:
 
 def opened(browser: Any, folder: Path, network: Network, **names: Any) -> Any:
     path = folder / "page.html"
-    path.write_text(network.to_page("<try>", **names), encoding="utf-8")
+    network.to_page("<try>", **names).save(path)
     requests(browser), complaints(browser)
     browser.get(path.as_uri())
     assert requests(browser) == [path.as_uri()]
@@ -222,6 +222,12 @@ def test_the_page_of_a_network_that_remembers_steps_and_forgets(browser: Any, tm
         assert browser.find_element("css selector", "#outputs output").text == "—"
     browser.find_element("id", "ten").click()
     assert ulps([shown(browser)], network.run([steps[-1]] * 10)[-1:]) <= 4
+
+
+def test_the_page_is_shown_in_a_frame_by_its_title():
+    page = Network.layered(2, 1, seed=0).to_page("<try>")
+    assert repr(page) == "<Page of 3 nodes>"
+    assert 'title="&lt;try&gt;" sandbox="allow-scripts"' in page.frame()
 
 
 def test_names_of_another_number_are_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -362,3 +363,35 @@ def test_xor_of_what_came_one_after_the_other():
     model = trained(network, 1, [sample() for _ in range(100)], mean_square, 0.03, 40, 5, remembers=True)
     for row, wanted in [sample() for _ in range(50)]:
         assert [round(y.data) for (y,) in model(row)] == wanted
+
+
+def test_gates_and_delays_are_drawn():
+    network, ids = lstm(1, 1, 1, seed=0)
+    network.connections[1].enabled = False
+    graph = network.draw()
+    assert repr(graph) == "<Graph of 9 nodes and 13 edges>"
+    edges = dict(re.findall(r"^ *(\w+ -> \w+) \[id=\w+, (.*)\]$", graph.source, re.MULTILINE))
+    name = {id: f"n{i}" for i, id in enumerate(network.nodes)}
+    (g,), (c,), (i,), (f,), (h,) = (ids[part] for part in "gcifh")
+    into, itself = (number for number, one in network.connections.items() if one.target == c)
+    for number, source, gate in ((into, g, i), (itself, c, f)):
+        assert "arrowhead=none" in edges[f"{name[source]} -> g{number}"]
+        assert "arrowhead=odot" in edges[f"{name[gate]} -> g{number}"]
+        assert f"gated by {gate}" in edges[f"g{number} -> {name[c]}"]
+    assert 'label="1 (t−1)"' in edges[f"g{itself} -> {name[c]}"]
+    assert "constraint=false" in edges[f"{name[h]} -> {name[i]}"]
+    assert "constraint=false" not in edges[f"{name[ids['x'][0]]} -> {name[f]}"]
+    # nodes that take the same inputs are in their order
+    alike = " -> ".join(name[ids[part][0]] for part in "ifog")
+    assert f"{{rank=same; {alike} [style=invis]}}" in graph.source
+    svg = graph.svg()
+    assert all(f'id="{number}"' in svg for number in (f"g{into}", f"e{itself}", f"e{itself}a", f"e{itself}g"))
+
+
+def test_of_many_connections_the_numbers_are_hints_only():
+    network, _ = lstm(2, 3, 1, seed=0)
+    assert len(network.connections) > 60
+    weight = next(iter(network.connections.values())).weight.data
+    source = network.draw().source
+    assert f'label="", tooltip="innovation 1: weight {weight!r}"' in source
+    assert f'label="{weight:.5g}"' not in source

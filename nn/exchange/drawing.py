@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..topology import Connection, Node
 
 POSITIVE, NEGATIVE, OFF, GATE = "#0969da", "#bc4c00", "#8c959f", "#1a7f37"
+MOST = 60  # connections with their numbers beside them
 
 
 def topology(network: Network) -> Graph:
@@ -55,7 +56,8 @@ def topology(network: Network) -> Graph:
             opened = f'color="{colour}", style=dotted, arrowhead=odot, penwidth=1.8'
             yield dot.edge(name[c.gate], circle, f"{id}g", "", f"{c.gate} gates {c.source} to {c.target}", kind, opened)
             source = circle
-        yield dot.edge(source, name[c.target], id, dot.number(c.weight.data) + late, hint, kind, look)
+        text = dot.number(c.weight.data) + late if len(connections) <= MOST else ""
+        yield dot.edge(source, name[c.target], id, text, hint, kind, look)
 
     def rank(ids: list[int], kind: str) -> str:
         chain = " -> ".join(name[id] for id in ids)

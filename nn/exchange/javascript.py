@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
@@ -12,9 +13,11 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from ..topology import AGGREGATIONS
+from . import drawing
 
 if TYPE_CHECKING:
     from autograd.compile import Program
+    from autograd.view.steps import Page
 
     from ..network import Network
 
@@ -93,8 +96,10 @@ def module(network: Network, name: str) -> str:
     )
 
 
-def page(network: Network, title: str, inputs: Sequence[str] | None, outputs: Sequence[str] | None) -> str:
-    """The text of the page; see ``Network.to_page``."""
+def page(network: Network, title: str, inputs: Sequence[str] | None, outputs: Sequence[str] | None) -> Page:
+    """The page; see ``Network.to_page``."""
+    from autograd.view.steps import Page
+
     plan = network._planned()
     names = {}
     for what, given, ids in (("inputs", inputs, plan.inputs), ("outputs", outputs, plan.outputs)):
@@ -102,11 +107,21 @@ def page(network: Network, title: str, inputs: Sequence[str] | None, outputs: Se
         if len(names[what]) != len(ids):
             raise ValueError(f"the network has {len(ids)} {what}, and {len(names[what])} names were given")
     about = {**names, "remembers": plan.memory > 0}
-    svg = network.draw().svg().replace("graphics-document document", "img", 1)
-    return Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8")).substitute(
+    picture = ""
+    if len(network.connections) <= drawing.MOST:
+        svg = network.draw().svg().replace("graphics-document document", "img", 1)
+        svg = re.sub(r'style="[^"]*"(.*?) width="(\d+)pt"', _at_least_half, svg, count=1, flags=re.DOTALL)
+        picture = f'<figure tabindex="0" aria-label="The nodes and connections of the network">{svg}</figure>'
+    text = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8")).substitute(
         title=escape(title),
         about=escape(repr(network).strip("<>")),
         names=json.dumps(about).replace("<", "\\u003c"),
         network=module(network, "network"),
-        picture=svg,
+        picture=picture,
     )
+    return Page(text, len(network.nodes), title=title)
+
+
+def _at_least_half(size: re.Match[str]) -> str:
+    """So that a large drawing on a small screen is moved about, not made illegible."""
+    return f'style="min-width:{int(size[2]) // 2}pt"{size[1]} width="{size[2]}pt"'

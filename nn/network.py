@@ -6,8 +6,9 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
+from itertools import pairwise, product
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from autograd import Value, gradients
 
@@ -18,9 +19,7 @@ from .module import Module
 from .rows import SampleError, listed, named
 from .topology import AGGREGATIONS, KINDS, Connection, Node
 
-if TYPE_CHECKING:
-    from autograd.view import Graph
-    from autograd.view.steps import Page
+T = TypeVar("T")
 
 
 class _Plan(NamedTuple):
@@ -88,16 +87,15 @@ class Network(Module[list[Value]]):
         """
         if len(sizes) < 2 or min(sizes) < 1:
             raise ValueError(f"layered takes at least two sizes, each at least 1, not {sizes!r}")
-        draw, rng = initialiser(init), generator(seed)
-        network = cls()
-        before = [network.add_node("input").id for _ in range(sizes[0])]
-        for depth, size in enumerate(sizes[1:], 2):
-            kind, function = ("output", output) if depth == len(sizes) else ("hidden", activation)
-            layer = [network.add_node(kind, activation=function).id for _ in range(size)]
-            for target in layer:
-                for source in before:
-                    network.add_connection(source, target, draw(rng, len(before), size))
-            before = layer
+        draw, rng, network = initialiser(init), generator(seed), cls()
+        kinds = ["input", *["hidden"] * (len(sizes) - 2), "output"]
+        layers = [
+            [network.add_node(kind, activation=output if kind == "output" else activation).id for _ in range(size)]
+            for kind, size in zip(kinds, sizes, strict=True)
+        ]
+        for before, layer in pairwise(layers):
+            for target, source in product(layer, before):
+                network.add_connection(source, target, draw(rng, len(before), len(layer)))
         return network
 
     # ---- topology ----------------------------------------------------------------------------------------------------
@@ -167,7 +165,7 @@ class Network(Module[list[Value]]):
         weighted = Value(weight, f"w{source}->{target}{f'@{delay}' if delay else ''}")
         connection = Connection(innovation, source, target, weighted, bool(enabled), delay, gate)
         for id in (source, target) if gate is None else (source, target, gate):
-            self._node(id)
+            _found("node", id, self._nodes)
         if self._nodes[target].kind == "input":
             raise ValueError(f"node {target} is an input: no connection can lead to it")
         for other in self._outgoing[source]:
@@ -194,7 +192,7 @@ class Network(Module[list[Value]]):
 
     def remove_connection(self, innovation: int) -> None:
         """Remove a connection; ValueError if there is none with this innovation number."""
-        connection = self._connection(innovation)
+        connection = _found("connection with innovation", innovation, self._connections)
         del self._connections[innovation]
         self._mask = None if self._mask is None else self._mask - {innovation}
         for start in connection.starts():
@@ -203,7 +201,7 @@ class Network(Module[list[Value]]):
 
     def remove_node(self, id: int) -> None:
         """Remove a node with all its connections; ValueError if there is no such node."""
-        self._node(id)
+        _found("node", id, self._nodes)
         for connection in [*self._connections.values()]:
             if id in {connection.target, *connection.starts()}:
                 self.remove_connection(connection.innovation)
@@ -216,7 +214,7 @@ class Network(Module[list[Value]]):
         The connection is disabled; a new one with weight 1 leads to the new node, and one with the old weight on from
         there (Stanley and Miikkulainen 2002, section 3.1).  Raises ValueError if there is no such connection.
         """
-        old = self._connection(innovation)
+        old = _found("connection with innovation", innovation, self._connections)
         node = self.add_node("hidden", activation=activation)
         self.add_connection(old.source, node.id, 1.0, delay=old.delay, gate=old.gate)
         self.add_connection(node.id, old.target, old.weight.data)
@@ -231,20 +229,12 @@ class Network(Module[list[Value]]):
         if innovations is not None:
             innovations = frozenset(innovations)
             for innovation in innovations:
-                self._connection(innovation)
+                _found("connection with innovation", innovation, self._connections)
         self._mask = innovations
 
     def is_on(self, connection: Connection) -> bool:
         """Whether a connection takes part: it is enabled, and the mask, if there is one, lets it."""
         return connection.enabled and (self._mask is None or connection.innovation in self._mask)
-
-    def _node(self, id: int) -> Node:
-        node: Node = _found("node", "the nodes are", id, self._nodes)
-        return node
-
-    def _connection(self, innovation: int) -> Connection:
-        found: Connection = _found("connection with innovation", "there are", innovation, self._connections)
-        return found
 
     def _changed(self) -> None:
         self._plan: _Plan | None = None
@@ -297,7 +287,7 @@ class Network(Module[list[Value]]):
         if len(given) != len(plan.inputs):
             nodes = _listing(plan.inputs)
             raise SampleError(f"this network takes {len(plan.inputs)} inputs (nodes {nodes}), not {len(given)}")
-        out, took_part = self._step(given, self._past)
+        out, took_part = self._step(given, [*self._past, *[{}] * plan.memory])
         outputs = [out[id] for id in plan.outputs]
         self._ran = (outputs, took_part)
         self._past = [out, *self._past][: plan.memory]
@@ -317,7 +307,7 @@ class Network(Module[list[Value]]):
                 out[node.id] = node.idle
                 continue
             weights = [c.weight if c.gate is None else c.weight * out[c.gate] for c in on]
-            sources = [_before(past, c) if c.delay else out[c.source] for c in on]
+            sources = [past[c.delay - 1].get(c.source, 0.0) if c.delay else out[c.source] for c in on]
             net = aggregations[node.aggregation](weights, sources)
             if node.response is not None:
                 net = node.response * net
@@ -388,34 +378,23 @@ class Network(Module[list[Value]]):
 
     def architecture(self) -> dict[str, Any]:
         nodes = [
-            {"id": node.id, "kind": node.kind}
-            | ({} if node.activation is None else {"activation": activation_name(node.activation)})
-            | ({} if node.aggregation == "sum" else {"aggregation": node.aggregation})
-            | ({} if node.response is None else {"response": 1.0})
-            | ({} if node.idle is None else {"idle": node.idle})
+            {
+                "id": node.id,
+                "kind": node.kind,
+                "activation": None if node.activation is None else activation_name(node.activation),
+                "aggregation": None if node.aggregation == "sum" else node.aggregation,
+                "response": None if node.response is None else 1.0,
+                "idle": node.idle,
+            }
             for node in self._nodes.values()
         ]
-        connections = [
-            {"innovation": c.innovation, "source": c.source, "target": c.target, "enabled": c.enabled}
-            | ({"delay": c.delay} if c.delay else {})
-            | ({} if c.gate is None else {"gate": c.gate})
-            for c in self._connections.values()
-        ]
+        names = ("innovation", "source", "target", "enabled", "delay", "gate")
+        connections = [{name: getattr(c, name) for name in names} for c in self._connections.values()]
         return {
-            "nodes": nodes,
-            "connections": connections,
+            "nodes": [{key: x for key, x in node.items() if x is not None} for node in nodes],
+            "connections": [{key: x for key, x in c.items() if x is not None} for c in connections],
             "mask": None if self._mask is None else sorted(self._mask),
         }
-
-    def draw(self) -> Graph:
-        """The topology as a ``Graph``: nodes with activation and bias, connections with their weights.
-
-        Inputs have sharp corners and outputs a double outline.  A line is the thicker the larger its weight is in size,
-        blue where it is above 0, orange and dashed below; dotted and grey where it is switched off.  One with a delay
-        says so, and a dotted line leads from a gate to a circle on the connection.  Above 60 connections, numbers show
-        when pointed at.  The graph of one forward pass is ``autograd.view.draw`` of what ``activate`` returns.
-        """
-        return drawing.topology(self)
 
     @classmethod
     def from_neat(cls, genome: Any, config: Any) -> Self:
@@ -425,37 +404,12 @@ class Network(Module[list[Value]]):
         ``neat.nn.RecurrentNetwork`` does, step by step, to the bit.  Raises ValueError for an activation or aggregation
         that is not neat-python's own.
         """
-        return genomes.from_neat(cls(), genome, config)
+        return genomes.filled(cls(), genome, config)
 
-    def to_neat(self, config: Any, key: int = 0) -> Any:
-        """A genome of neat-python (extra ``neat``) with these nodes and connections; the way back from ``from_neat``.
-
-        Raises ValueError for what a genome cannot hold: a gate, a longer delay, an activation that is not among
-        neat-python's, inputs or outputs that the configuration does not have.
-        """
-        return genomes.to_neat(self, config, key)
-
-    def to_javascript(self, name: str = "network") -> str:
-        """The text of an ES module that exports the network as a function of an array of inputs: one step of it.
-
-        ``name.reset()`` forgets the steps before, and ``PARAMETERS`` holds the weights.  Numbers are the compiled
-        program's (``Program.to_javascript``).  Raises ValueError for an operation that has no JavaScript, such as erf,
-        and for an activation or aggregation that branches on a number, such as the median.
-        """
-        return javascript.module(self, name)
-
-    def to_page(
-        self,
-        title: str = "A network to try",
-        inputs: Sequence[str] | None = None,
-        outputs: Sequence[str] | None = None,
-    ) -> Page:
-        """A page to try the network in a browser; ``save`` writes it, one file that needs nothing else.
-
-        With a slider for each input, the outputs, the drawing of up to 60 connections, and, with delays, the outputs of
-        the last steps.  ``inputs`` and ``outputs`` are names for them.  Raises as ``to_javascript`` and ``draw().svg()``.
-        """
-        return javascript.page(self, title, inputs, outputs)
+    draw = drawing.draw
+    to_neat = genomes.to_neat
+    to_javascript = javascript.to_javascript
+    to_page = javascript.to_page
 
     def __repr__(self) -> str:
         inputs, hidden, outputs = (len(self._of_kind(kind)) for kind in KINDS)
@@ -466,16 +420,11 @@ class Network(Module[list[Value]]):
         )
 
 
-def _before(past: Sequence[Mapping[int, Any]], connection: Connection) -> Any:
-    """What a delayed connection brings."""
-    return past[connection.delay - 1].get(connection.source, 0.0) if connection.delay <= len(past) else 0.0
-
-
-def _found(what: str, those: str, number: Any, known: Mapping[int, Any]) -> Any:
+def _found(what: str, number: Any, known: Mapping[int, T]) -> T:
     try:
         return known[number]
     except (KeyError, TypeError):
-        raise ValueError(f"there is no {what} {number!r}; {those} {_listing(known)}") from None
+        raise ValueError(f"there is no {what} {number!r}; there are {_listing(known)}") from None
 
 
 def _whole(what: str, number: Any, least: float = 0) -> int:

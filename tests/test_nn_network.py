@@ -260,7 +260,7 @@ def test_what_is_wrong_is_refused_by_name():
         (lambda: network.add_connection(2, 2, 1.0), "connection 2 -> 2 would close a cycle: 2 -> 2"),
         (lambda: network.add_connection(0, 2, 1.0), "a connection 0 -> 2 already: innovation 1, enabled"),
         (lambda: network.add_connection(2, 4, 1.0), "a connection 2 -> 4 already: innovation 5, disabled"),
-        (lambda: network.add_connection(9, 2, 1.0), "there is no node 9; the nodes are 0, 1, 2, 3, 4"),
+        (lambda: network.add_connection(9, 2, 1.0), "there is no node 9; there are 0, 1, 2, 3, 4"),
         (lambda: network.add_connection(0, [], 1.0), r"there is no node \[\]"),
         (lambda: network.add_connection(2, 1, 1.0), "node 1 is an input"),
         (lambda: network.add_connection(1, 4, 1.0, innovation=3), "innovation 3 is taken by the connection 2 -> 3"),

@@ -15,10 +15,14 @@ POSITIVE, NEGATIVE, OFF, GATE = "#0969da", "#bc4c00", "#8c959f", "#1a7f37"
 MOST = 60  # connections with their numbers beside them
 
 
-def topology(network: Network) -> Graph:
-    """Nodes and connections of a network as a Graph; inputs in one rank and outputs in another, each in their order.
+def draw(network: Network) -> Graph:
+    """The topology as a ``Graph``: nodes with activation and bias, connections with their weights.
 
-    Hidden nodes that take the same inputs stay in their order as well; the others lie where edges cross least.
+    Inputs have sharp corners and outputs a double outline.  A line is the thicker the larger its weight is in size,
+    blue where it is above 0, orange and dashed below; dotted and grey where it is switched off.  One with a delay says
+    so, and a dotted line leads from a gate to a circle on the connection.  Above 60 connections, numbers show when
+    pointed at.  Inputs, outputs, and hidden nodes that take the same inputs are in their order; others lie where edges
+    cross least.  The graph of one forward pass is ``autograd.view.draw`` of what ``activate`` returns.
     """
     from autograd.view import Graph, dot  # on first use: most programs never draw
 

@@ -77,8 +77,13 @@ def step_of(network: Network) -> tuple[Program, int]:
     return replace(recorded.program, lines=None), len(kept)
 
 
-def module(network: Network, name: str) -> str:
-    """The text of the module; see ``Network.to_javascript``."""
+def to_javascript(network: Network, name: str = "network") -> str:
+    """The text of an ES module that exports the network as a function of an array of inputs: one step of it.
+
+    ``name.reset()`` forgets the steps before, and ``PARAMETERS`` holds the weights.  Numbers are the compiled program's
+    (``Program.to_javascript``).  Raises ValueError for an operation that has no JavaScript, such as erf, and for an
+    activation or aggregation that branches on a number, such as the median.
+    """
     from autograd.compile.export.javascript import RESERVED
     from autograd.compile.export.writer import checked_name
 
@@ -96,8 +101,17 @@ def module(network: Network, name: str) -> str:
     )
 
 
-def page(network: Network, title: str, inputs: Sequence[str] | None, outputs: Sequence[str] | None) -> Page:
-    """The page; see ``Network.to_page``."""
+def to_page(
+    network: Network,
+    title: str = "A network to try",
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+) -> Page:
+    """A page to try the network in a browser; ``save`` writes it, one file that needs nothing else.
+
+    With a slider for each input, the outputs, the drawing of up to 60 connections, and, with delays, the outputs of the
+    last steps.  ``inputs`` and ``outputs`` are names for them.  Raises as ``to_javascript`` and ``draw().svg()``.
+    """
     from autograd.view.steps import Page
 
     plan = network._planned()
@@ -116,7 +130,7 @@ def page(network: Network, title: str, inputs: Sequence[str] | None, outputs: Se
         title=escape(title),
         about=escape(repr(network).strip("<>")),
         names=json.dumps(about).replace("<", "\\u003c"),
-        network=module(network, "network"),
+        network=to_javascript(network),
         picture=picture,
     )
     return Page(text, len(network.nodes), title=title)

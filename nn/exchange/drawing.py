@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,12 @@ def draw(network: Network) -> Graph:
 
     nodes, connections = list(network.nodes.values()), list(network.connections.values())
     name = {node.id: f"n{i}" for i, node in enumerate(nodes)}
+    depth = {node.id: 0 if node.kind == "input" else math.inf for node in nodes if node.kind != "hidden"}
+    for at in (reached := [id for id in depth if not depth[id]]):  # grows as it goes
+        for c in network._outgoing[at]:
+            if c.target not in depth:
+                depth[c.target] = depth[at] + 1
+                reached.append(c.target)
     largest = max((abs(c.weight.data) for c in connections if network.is_on(c)), default=0.0) or 1.0
 
     def box(node: Node) -> str:
@@ -50,7 +57,9 @@ def draw(network: Network) -> Graph:
         look = f'color="{colour}", penwidth={0.4 + 3.0 * abs(c.weight.data) / largest:.2f}'
         look += ", style=dashed" if c.weight.data < 0 else ""
         look = look if on else f'color="{OFF}", fontcolor="{OFF}", style=dotted'
-        look += ", constraint=false, arrowhead=vee" if c.delay else ""
+        look += ", arrowhead=vee" if c.delay else ""
+        back = c.delay and depth.get(c.source, 0) >= depth.get(c.target, 0)  # to what is as near to the inputs
+        look += ", constraint=false" if back else ""
         kind, source, id = "on" if on else "off", name[c.source], f"e{c.innovation}"
         if c.gate is not None:  # a circle on the line, to which the gate leads
             colour, circle = GATE if on else OFF, f"g{c.innovation}"

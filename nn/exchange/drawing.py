@@ -84,4 +84,7 @@ def draw(network: Network) -> Graph:
     ends = [([node.id for node in nodes if node.kind == k], r) for k, r in (("input", "min"), ("output", "max"))]
     ranks = [rank(ids, kind) for ids, kind in [*ends, *((ids, "same") for ids in alike.values() if len(ids) > 1)]]
     lines = [line for c in connections for line in arrows(c)]
-    return Graph(dot.document([*map(box, nodes), *filter(None, ranks), *lines]), len(nodes), len(connections))
+    straight = ", splines=line" if not any(c.delay for c in connections) else ""
+    wide = [f"graph [ranksep=1.8{straight}]"] if len(connections) > MOST else []
+    statements = [*wide, *map(box, nodes), *filter(None, ranks), *lines]
+    return Graph(dot.document(statements), len(nodes), len(connections))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from itertools import pairwise, product
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from autograd import Value, gradients
-from autograd.math import dot
 
 from .exchange import drawing, genomes, javascript
 from .layers import Activation, Initialiser, Seed, activation_function, activation_name, generator, initialiser
@@ -18,17 +19,15 @@ from .module import Module
 from .rows import SampleError, listed, named
 from .topology import AGGREGATIONS, KINDS, Connection, Node
 
-if TYPE_CHECKING:
-    from autograd.view import Graph
+T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class _Plan:
-    """How to run a topology: its ends; in order each node to compute, with what leads to it; how far it looks back."""
+class _Plan(NamedTuple):
+    """How to run a topology: its ends, the nodes to compute in order, each with what leads to it, and how far back."""
 
     inputs: list[int]
     outputs: list[int]
-    nodes: list[tuple[Node, list[Connection], str, str]]
+    nodes: list[tuple[Node, list[Connection]]]
     memory: int
 
 
@@ -62,13 +61,10 @@ class Network(Module[list[Value]]):
         """A network of nodes and connections that are given as the arguments of add_node and add_connection."""
         self._nodes: dict[int, Node] = {}
         self._connections: dict[int, Connection] = {}
-        self._incoming: dict[int, list[Connection]] = {}
-        self._outgoing: dict[int, list[Connection]] = {}
+        self._outgoing: dict[int, list[Connection]] = defaultdict(list)  # a gate's too
         self._next_id, self._next_innovation = 0, 1
         self._mask: frozenset[int] | None = None
-        self._plan: _Plan | None = None
-        self._ran: tuple[list[Any], list[Value]] | None = None
-        self._past: list[dict[int, Any]] = []  # the outputs of the steps before, the last step first
+        self._changed()
         for node in nodes:
             self.add_node(**node)
         for connection in connections:
@@ -91,16 +87,15 @@ class Network(Module[list[Value]]):
         """
         if len(sizes) < 2 or min(sizes) < 1:
             raise ValueError(f"layered takes at least two sizes, each at least 1, not {sizes!r}")
-        draw, rng = initialiser(init), generator(seed)
-        network = cls()
-        before = [network.add_node("input").id for _ in range(sizes[0])]
-        for depth, size in enumerate(sizes[1:], 2):
-            kind, function = ("output", output) if depth == len(sizes) else ("hidden", activation)
-            layer = [network.add_node(kind, activation=function).id for _ in range(size)]
-            for target in layer:
-                for source in before:
-                    network.add_connection(source, target, draw(rng, len(before), size))
-            before = layer
+        draw, rng, network = initialiser(init), generator(seed), cls()
+        kinds = ["input", *["hidden"] * (len(sizes) - 2), "output"]
+        layers = [
+            [network.add_node(kind, activation=output if kind == "output" else activation).id for _ in range(size)]
+            for kind, size in zip(kinds, sizes, strict=True)
+        ]
+        for before, layer in pairwise(layers):
+            for target, source in product(layer, before):
+                network.add_connection(source, target, draw(rng, len(before), len(layer)))
         return network
 
     # ---- topology ----------------------------------------------------------------------------------------------------
@@ -139,11 +134,11 @@ class Network(Module[list[Value]]):
         named("aggregation", aggregation, AGGREGATIONS)
         node = Node(id, kind)
         if kind != "input":
-            node = Node(id, kind, Value(bias, f"b{id}"), activation_function(activation), aggregation, idle=idle)
+            node.bias, node.activation = Value(bias, f"b{id}"), activation_function(activation)
             node.response = None if response is None else Value(response, f"r{id}")
+            node.aggregation, node.idle = aggregation, idle
         self._nodes[id] = node
         self._next_id = max(self._next_id, id + 1)
-        self._incoming[id], self._outgoing[id] = [], []
         self._changed()
         return node
 
@@ -166,53 +161,51 @@ class Network(Module[list[Value]]):
         and a connection or gate that would close a cycle without a delay, even one that is disabled.
         """
         _whole("delay", delay)
+        innovation = self._next_innovation if innovation is None else _whole("innovation", innovation)
+        weighted = Value(weight, f"w{source}->{target}{f'@{delay}' if delay else ''}")
+        connection = Connection(innovation, source, target, weighted, bool(enabled), delay, gate)
         for id in (source, target) if gate is None else (source, target, gate):
-            self._node(id)
+            _found("node", id, self._nodes)
         if self._nodes[target].kind == "input":
             raise ValueError(f"node {target} is an input: no connection can lead to it")
-        for other in self._incoming[target]:
-            if other.source == source and other.delay == delay:
+        for other in self._outgoing[source]:
+            if (other.source, other.target, other.delay) == (source, target, delay):
                 raise ValueError(
                     f"there is a connection {source} -> {target} already: innovation {other.innovation}, "
                     f"{'enabled' if other.enabled else 'disabled: set its enabled'}"
                 )
-        innovation = self._next_innovation if innovation is None else _whole("innovation", innovation)
         if innovation in self._connections:
             taken = self._connections[innovation]
             raise ValueError(f"innovation {innovation} is taken by the connection {taken.source} -> {taken.target}")
-        for start in _now(Connection(innovation, source, target, Value(weight), delay=delay, gate=gate)):
-            cycle = self._path(target, start)
-            if cycle:
+        for start in connection.starts(now=True):
+            if cycle := self._path(target, start):
                 raise ValueError(
                     f"the connection {source} -> {target} would close a cycle: {' -> '.join(map(str, [start, *cycle]))}"
                     "; give it delay=1 to take what the node gave a step before"
                 )
-        weighted = Value(weight, f"w{source}->{target}{f'@{delay}' if delay else ''}")
-        connection = Connection(innovation, source, target, weighted, bool(enabled), delay, gate)
         self._connections[innovation] = connection
         self._next_innovation = max(self._next_innovation, innovation + 1)
-        self._incoming[target].append(connection)
-        for start in _sources(connection):
+        for start in connection.starts():
             self._outgoing[start].append(connection)
         self._changed()
         return connection
 
     def remove_connection(self, innovation: int) -> None:
         """Remove a connection; ValueError if there is none with this innovation number."""
-        connection = self._connection(innovation)
+        connection = _found("connection with innovation", innovation, self._connections)
         del self._connections[innovation]
         self._mask = None if self._mask is None else self._mask - {innovation}
-        self._incoming[connection.target].remove(connection)
-        for start in _sources(connection):
+        for start in connection.starts():
             self._outgoing[start].remove(connection)
         self._changed()
 
     def remove_node(self, id: int) -> None:
         """Remove a node with all its connections; ValueError if there is no such node."""
-        self._node(id)
-        for connection in dict.fromkeys(self._incoming[id] + self._outgoing[id]):
-            self.remove_connection(connection.innovation)
-        del self._nodes[id], self._incoming[id], self._outgoing[id]
+        _found("node", id, self._nodes)
+        for connection in [*self._connections.values()]:
+            if id in {connection.target, *connection.starts()}:
+                self.remove_connection(connection.innovation)
+        del self._nodes[id]
         self._changed()
 
     def split(self, innovation: int, *, activation: Activation = "sigmoid") -> Node:
@@ -221,7 +214,7 @@ class Network(Module[list[Value]]):
         The connection is disabled; a new one with weight 1 leads to the new node, and one with the old weight on from
         there (Stanley and Miikkulainen 2002, section 3.1).  Raises ValueError if there is no such connection.
         """
-        old = self._connection(innovation)
+        old = _found("connection with innovation", innovation, self._connections)
         node = self.add_node("hidden", activation=activation)
         self.add_connection(old.source, node.id, 1.0, delay=old.delay, gate=old.gate)
         self.add_connection(node.id, old.target, old.weight.data)
@@ -236,68 +229,47 @@ class Network(Module[list[Value]]):
         if innovations is not None:
             innovations = frozenset(innovations)
             for innovation in innovations:
-                self._connection(innovation)
+                _found("connection with innovation", innovation, self._connections)
         self._mask = innovations
 
     def is_on(self, connection: Connection) -> bool:
         """Whether a connection takes part: it is enabled, and the mask, if there is one, lets it."""
         return connection.enabled and (self._mask is None or connection.innovation in self._mask)
 
-    def _node(self, id: int) -> Node:
-        try:
-            return self._nodes[id]
-        except (KeyError, TypeError):
-            raise ValueError(f"there is no node {id!r}; the nodes are {_listing(self._nodes)}") from None
-
-    def _connection(self, innovation: int) -> Connection:
-        try:
-            return self._connections[innovation]
-        except (KeyError, TypeError):
-            known = _listing(self._connections)
-            raise ValueError(f"there is no connection with innovation {innovation!r}; there are {known}") from None
-
     def _changed(self) -> None:
-        self._plan = self._ran = None
-        self._past = []
+        self._plan: _Plan | None = None
+        self._ran: tuple[list[Any], list[Value]] | None = None
+        self._past: list[dict[int, Any]] = []  # the outputs of the steps before, the last step first
 
     def _path(self, start: int, end: int) -> list[int]:
-        """The nodes of a path along the connections; empty if there is none."""
-        came_from: dict[int, int | None] = {start: None}
-        stack = [start]
-        while stack:
-            at = stack.pop()
-            if at == end:
-                path: list[int] = []
-                step: int | None = at
-                while step is not None:
-                    path.append(step)
-                    step = came_from[step]
-                return path[::-1]
-            for connection in self._outgoing[at]:
-                if connection.target not in came_from and at in _now(connection):
-                    came_from[connection.target] = at
-                    stack.append(connection.target)
-        return []
+        """The nodes of a path along the connections within a step; empty if there is none."""
+        came_from, reached = {start: start}, [start]
+        for at in reached:  # grows as it goes
+            for c in self._outgoing[at]:
+                if c.target not in came_from and at in c.starts(now=True):
+                    came_from[c.target] = at
+                    reached.append(c.target)
+        path = [end] if end in came_from else []
+        while path and path[-1] != start:
+            path.append(came_from[path[-1]])
+        return path[::-1]
 
     def _planned(self) -> _Plan:
         if self._plan is None:
-            needed = self._of_kind("output")
-            for id in needed:  # grows as it goes
-                sources = [start for c in self._incoming[id] for start in _sources(c)]
-                needed += [start for start in dict.fromkeys(sources) if start not in needed]
-            missing = {id: sum(len(_now(c)) for c in incoming) for id, incoming in self._incoming.items()}
-            ready = [id for id in self._nodes if not missing[id]]
-            for id in ready:  # grows as it goes
-                for connection in self._outgoing[id]:
-                    if id in _now(connection):
-                        missing[connection.target] -= 1
-                        if not missing[connection.target]:
-                            ready.append(connection.target)
-            wanted = set(needed)
-            computing = [self._nodes[id] for id in ready if id in wanted and self._nodes[id].kind != "input"]
-            nodes = [(node, self._incoming[node.id], f"net{node.id}", f"out{node.id}") for node in computing]
+            incoming: dict[int, list[Connection]] = {id: [] for id in self._nodes}
+            for connection in self._connections.values():
+                incoming[connection.target].append(connection)
+            outputs = self._of_kind("output")
+            needed = dict.fromkeys(outputs)
+            for id in (waiting := [*outputs]):  # grows as it goes
+                new = {start for c in incoming[id] for start in c.starts()} - needed.keys()
+                needed.update(dict.fromkeys(new))
+                waiting += new
+            before = {id: {start for c in incoming[id] for start in c.starts(now=True)} for id in needed}
+            order = [self._nodes[id] for id in TopologicalSorter(before).static_order()]
+            nodes = [(node, incoming[node.id]) for node in order if node.kind != "input"]
             memory = max((c.delay for c in self._connections.values()), default=0)
-            self._plan = _Plan(self._of_kind("input"), self._of_kind("output"), nodes, memory)
+            self._plan = _Plan(self._of_kind("input"), outputs, nodes, memory)
         return self._plan
 
     def _of_kind(self, kind: str) -> list[int]:
@@ -311,47 +283,42 @@ class Network(Module[list[Value]]):
         What a node adds up is labelled ``net3`` in the graph, and what it gives ``out3``.  With delays, this is the
         next step.  Raises ValueError for a wrong number of inputs.
         """
-        plan, mask, given = self._planned(), self._mask, listed("inputs", inputs)
+        plan, given = self._planned(), listed("inputs", inputs)
         if len(given) != len(plan.inputs):
             nodes = _listing(plan.inputs)
             raise SampleError(f"this network takes {len(plan.inputs)} inputs (nodes {nodes}), not {len(given)}")
+        out, took_part = self._step(given, [*self._past, *[{}] * plan.memory])
+        outputs = [out[id] for id in plan.outputs]
+        self._ran = (outputs, took_part)
+        self._past = [out, *self._past][: plan.memory]
+        return outputs
+
+    def _step(
+        self, given: Sequence[Any], past: Sequence[Mapping[int, Any]], aggregations: Mapping[str, Any] = AGGREGATIONS
+    ) -> tuple[dict[int, Any], list[Value]]:
+        """The output of each node from the inputs and from those of the steps before; and what parameters took part."""
+        plan, mask, took_part = self._planned(), self._mask, list[Value]()
         out = dict(zip(plan.inputs, given, strict=True))
-        took_part: list[Value] = []
-        for node, incoming, net_label, out_label in plan.nodes:
+        for node, incoming in plan.nodes:
             assert node.bias is not None
             assert node.activation is not None
             on = [c for c in incoming if c.enabled and (mask is None or c.innovation in mask)]
             if not on and node.idle is not None:
                 out[node.id] = node.idle
                 continue
-            weights = [c.weight for c in on]
-            factors = [c.weight if c.gate is None else c.weight * out[c.gate] for c in on]
-            sources = [self._before(c) if c.delay else out[c.source] for c in on]
-            combine = AGGREGATIONS[node.aggregation]
-            if combine is not None:
-                net = combine([x * w for x, w in zip(sources, factors, strict=True)])
-            else:
-                net = dot(factors, sources) if on else 0.0
+            weights = [c.weight if c.gate is None else c.weight * out[c.gate] for c in on]
+            sources = [past[c.delay - 1].get(c.source, 0.0) if c.delay else out[c.source] for c in on]
+            net = aggregations[node.aggregation](weights, sources)
             if node.response is not None:
                 net = node.response * net
                 took_part.append(node.response)
-            net = net + node.bias if on or combine is not None or node.response is not None else +node.bias
-            net.label = net_label
+            net = net + node.bias
+            net.label = f"net{node.id}"
             out[node.id] = result = node.activation(net)
             if isinstance(result, Value):
-                result.label = out_label
-            took_part += weights
-            took_part.append(node.bias)
-        outputs = [out[id] for id in plan.outputs]
-        self._ran = (outputs, took_part)
-        if plan.memory:
-            self._past = [out, *self._past][: plan.memory]
-        return outputs
-
-    def _before(self, connection: Connection) -> Any:
-        """What a delayed connection brings."""
-        past = self._past
-        return past[connection.delay - 1].get(connection.source, 0.0) if connection.delay <= len(past) else 0.0
+                result.label = f"out{node.id}"
+            took_part += [*(c.weight for c in on), node.bias]
+        return out, took_part
 
     def reset(self) -> None:
         """Forget the steps before."""
@@ -410,34 +377,24 @@ class Network(Module[list[Value]]):
         return [(value.label, value) for value in values if value is not None]
 
     def architecture(self) -> dict[str, Any]:
-        nodes: list[dict[str, Any]] = []
-        for node in self._nodes.values():
-            described: dict[str, Any] = {"id": node.id, "kind": node.kind}
-            if node.activation is not None:
-                described["activation"] = activation_name(node.activation)
-            described |= {"aggregation": node.aggregation} if node.aggregation != "sum" else {}
-            described |= {"response": 1.0} if node.response is not None else {}
-            described |= {"idle": node.idle} if node.idle is not None else {}
-            nodes.append(described)
+        nodes = [
+            {
+                "id": node.id,
+                "kind": node.kind,
+                "activation": None if node.activation is None else activation_name(node.activation),
+                "aggregation": None if node.aggregation == "sum" else node.aggregation,
+                "response": None if node.response is None else 1.0,
+                "idle": node.idle,
+            }
+            for node in self._nodes.values()
+        ]
+        names = ("innovation", "source", "target", "enabled", "delay", "gate")
+        connections = [{name: getattr(c, name) for name in names} for c in self._connections.values()]
         return {
-            "nodes": nodes,
-            "connections": [
-                {"innovation": c.innovation, "source": c.source, "target": c.target, "enabled": c.enabled}
-                | ({"delay": c.delay} if c.delay else {})
-                | ({"gate": c.gate} if c.gate is not None else {})
-                for c in self._connections.values()
-            ],
+            "nodes": [{key: x for key, x in node.items() if x is not None} for node in nodes],
+            "connections": [{key: x for key, x in c.items() if x is not None} for c in connections],
             "mask": None if self._mask is None else sorted(self._mask),
         }
-
-    def draw(self) -> Graph:
-        """The topology as a ``Graph``: nodes with activation and bias, connections with their weights.
-
-        Inputs have sharp corners and outputs a double outline.  A line is the thicker the larger its weight is in size,
-        blue where it is above 0, orange and dashed below; dotted and grey where it is switched off; and one with a
-        delay says so.  The graph of one forward pass is ``autograd.view.draw`` of what ``activate`` returns.
-        """
-        return drawing.topology(self)
 
     @classmethod
     def from_neat(cls, genome: Any, config: Any) -> Self:
@@ -447,23 +404,12 @@ class Network(Module[list[Value]]):
         ``neat.nn.RecurrentNetwork`` does, step by step, to the bit.  Raises ValueError for an activation or aggregation
         that is not neat-python's own.
         """
-        return genomes.from_neat(cls(), genome, config)
+        return genomes.filled(cls(), genome, config)
 
-    def to_neat(self, config: Any, key: int = 0) -> Any:
-        """A genome of neat-python (extra ``neat``) with these nodes and connections; the way back from ``from_neat``.
-
-        Raises ValueError for what a genome cannot hold: a gate, a longer delay, an activation that is not among
-        neat-python's, inputs or outputs that the configuration does not have.
-        """
-        return genomes.to_neat(self, config, key)
-
-    def to_javascript(self, name: str = "network") -> str:
-        """The network as a JavaScript function of an array of inputs that gives an array of outputs, without libraries.
-
-        With delays it is a step, and ``network.reset()`` forgets.  Raises ValueError for an activation or aggregation
-        that has no JavaScript here.
-        """
-        return javascript.function(self, name)
+    draw = drawing.draw
+    to_neat = genomes.to_neat
+    to_javascript = javascript.to_javascript
+    to_page = javascript.to_page
 
     def __repr__(self) -> str:
         inputs, hidden, outputs = (len(self._of_kind(kind)) for kind in KINDS)
@@ -474,15 +420,11 @@ class Network(Module[list[Value]]):
         )
 
 
-def _sources(connection: Connection) -> list[int]:
-    """The nodes whose outputs a connection takes, each once."""
-    source, gate = connection.source, connection.gate
-    return [source] if gate is None or gate == source else [source, gate]
-
-
-def _now(connection: Connection) -> list[int]:
-    """Those of them that must be computed before the target in the same step."""
-    return [id for id in _sources(connection) if not connection.delay or id == connection.gate]
+def _found(what: str, number: Any, known: Mapping[int, T]) -> T:
+    try:
+        return known[number]
+    except (KeyError, TypeError):
+        raise ValueError(f"there is no {what} {number!r}; there are {_listing(known)}") from None
 
 
 def _whole(what: str, number: Any, least: float = 0) -> int:
@@ -494,6 +436,5 @@ def _whole(what: str, number: Any, least: float = 0) -> int:
 
 def _listing(numbers: Iterable[int]) -> str:
     numbers = list(numbers)
-    return (", ".join(map(str, numbers[:10])) or "none") + (
-        f" and {len(numbers) - 10} more" if len(numbers) > 10 else ""
-    )
+    more = f" and {len(numbers) - 10} more" if len(numbers) > 10 else ""
+    return (", ".join(map(str, numbers[:10])) or "none") + more

@@ -8,7 +8,7 @@ from typing import Any
 
 from autograd import Value
 from autograd import primitive as _primitive
-from autograd.math import abs, max, min, prod
+from autograd.math import abs, dot, max, min, prod, where
 
 KINDS = ("input", "hidden", "output")
 
@@ -16,55 +16,41 @@ KINDS = ("input", "hidden", "output")
 _total = _primitive("builtin_sum", lambda *xs: sum(xs), variadic=lambda y, *xs: [1] * len(xs), gather=tuple)
 
 
-def builtin_sum(terms: Sequence[Any]) -> Any:
-    """Python's ``sum``."""
-    return _total(terms) if terms else 0.0
-
-
-def product(terms: Sequence[Any]) -> Any:
-    """The product; 1 of no terms."""
-    return prod(terms)
-
-
-def largest(terms: Sequence[Any]) -> Any:
-    """The largest term; 0 of no terms."""
-    return max(*terms, -float("inf")) if terms else 0.0
-
-
-def smallest(terms: Sequence[Any]) -> Any:
-    """The smallest term; 0 of no terms."""
-    return min(*terms, float("inf")) if terms else 0.0
-
-
-def maxabs(terms: Sequence[Any]) -> Any:
-    """The first of the terms that are largest in size; 0 of no terms."""
-    best: Any = 0.0
-    for i, term in enumerate(terms):
-        best = term if i == 0 or abs(term) > abs(best) else best
+def _maxabs(terms: Sequence[Any]) -> Any:
+    """The first of the terms that are largest in size."""
+    best = terms[0]
+    for term in terms[1:]:
+        best = where(abs(term) > abs(best), term, best)
     return best
 
 
-def median(terms: Sequence[Any]) -> Any:
-    """The term in the middle, or the mean of the two; 0 of no terms."""
+def _median(terms: Sequence[Any]) -> Any:
+    """The term in the middle, or the mean of the two."""
     ordered = sorted(terms, key=lambda x: x.data if isinstance(x, Value) else x)
     half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else mean(ordered[half - 1 : half + 1])
+    return ordered[half] if len(ordered) % 2 else _mean(ordered[half - 1 : half + 1])
 
 
-def mean(terms: Sequence[Any]) -> Any:
-    """The mean; 0 of no terms."""
-    return builtin_sum(terms) / float(len(terms)) if terms else 0.0
+def _mean(terms: Sequence[Any]) -> Any:
+    return _total(terms) / float(len(terms))
 
 
-AGGREGATIONS: dict[str, Callable[[Sequence[Any]], Any] | None] = {
-    "sum": None,  # a dot product of weights and sources
-    "builtin_sum": builtin_sum,
-    "product": product,
-    "max": largest,
-    "min": smallest,
-    "maxabs": maxabs,
-    "median": median,
-    "mean": mean,
+def _of_products(function: Callable[[Sequence[Any]], Any], of_none: float = 0.0) -> Callable[[Any, Any], Any]:
+    """A function of the products of weights and sources, and what it is of none."""
+    return lambda weights, sources: (
+        function([x * w for x, w in zip(sources, weights, strict=True)]) if weights else of_none
+    )
+
+
+AGGREGATIONS: dict[str, Callable[[Sequence[Any], Sequence[Any]], Any]] = {  # of weights and sources
+    "sum": lambda weights, sources: dot(weights, sources) if weights else 0.0,
+    "builtin_sum": _of_products(_total),
+    "product": _of_products(prod, 1.0),
+    "max": _of_products(lambda terms: max(*terms, -float("inf"))),
+    "min": _of_products(lambda terms: min(*terms, float("inf"))),
+    "maxabs": _of_products(_maxabs),
+    "median": _of_products(_median),
+    "mean": _of_products(_mean),
 }
 
 
@@ -100,3 +86,7 @@ class Connection:
     enabled: bool = True
     delay: int = 0
     gate: int | None = None
+
+    def starts(self, now: bool = False) -> set[int]:
+        """The nodes whose outputs it takes; ``now``: those of the same step, which must be computed before."""
+        return {self.source if not (now and self.delay) else self.gate, self.gate} - {None}  # type: ignore[return-value]

@@ -27,6 +27,7 @@ NEEDS = {
     "worked_network": ["pandas"],
     "xor_in_thirty_lines": ["matplotlib", "pandas"],
     "evolution": ["neat", "matplotlib"],
+    "recurrent_networks": ["matplotlib"],
 }
 
 spec = importlib.util.spec_from_file_location("store", FOLDER / "store.py")

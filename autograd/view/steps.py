@@ -34,7 +34,8 @@ class Page:
 
     html: str
     nodes: int
-    steps: int
+    steps: int | None = None  # that it plays
+    title: str = "Step through the graph"  # of the frame
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page to a file whose name ends in .html, as a whole or not at all; ValueError for another."""
@@ -45,7 +46,7 @@ class Page:
     def frame(self, height: int = 680) -> str:
         """The page as an <iframe> that carries it along, to be put into another page."""
         return (
-            f'<iframe srcdoc="{html.escape(self.html)}" title="Step through the graph" '
+            f'<iframe srcdoc="{html.escape(self.html)}" title="{html.escape(self.title)}" '
             f'sandbox="allow-scripts" width="100%" height="{height}" frameborder="0"></iframe>'
         )
 
@@ -53,7 +54,7 @@ class Page:
         return {"text/html": self.frame(), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
-        return f"<Page of {self.nodes:,} nodes and {self.steps:,} steps>"
+        return f"<Page of {self.nodes:,} nodes{'' if self.steps is None else f' and {self.steps:,} steps'}>"
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,18 +12,29 @@ if TYPE_CHECKING:
     from ..network import Network
     from ..topology import Connection, Node
 
-POSITIVE, NEGATIVE, OFF = "#0969da", "#bc4c00", "#8c959f"
+POSITIVE, NEGATIVE, OFF, GATE = "#0969da", "#bc4c00", "#8c959f", "#1a7f37"
+MOST = 60  # connections with their numbers beside them
 
 
-def topology(network: Network) -> Graph:
-    """Nodes and connections of a network as a Graph; inputs in one rank and outputs in another, each in their order.
+def draw(network: Network) -> Graph:
+    """The topology as a ``Graph``: nodes with activation and bias, connections with their weights.
 
-    Hidden nodes that are connected alike stay in their order as well; the others lie where edges cross least.
+    Inputs have sharp corners and outputs a double outline.  A line is the thicker the larger its weight is in size,
+    blue where it is above 0, orange and dashed below; dotted and grey where it is switched off.  One with a delay says
+    so, and a dotted line leads from a gate to a circle on the connection.  Above 60 connections, numbers show when
+    pointed at.  Inputs, outputs, and hidden nodes that take the same inputs are in their order; others lie where edges
+    cross least.  The graph of one forward pass is ``autograd.view.draw`` of what ``activate`` returns.
     """
     from autograd.view import Graph, dot  # on first use: most programs never draw
 
     nodes, connections = list(network.nodes.values()), list(network.connections.values())
     name = {node.id: f"n{i}" for i, node in enumerate(nodes)}
+    depth = {node.id: 0 if node.kind == "input" else math.inf for node in nodes if node.kind != "hidden"}
+    for at in (reached := [id for id in depth if not depth[id]]):  # grows as it goes
+        for c in network._outgoing[at]:
+            if c.target not in depth:
+                depth[c.target] = depth[at] + 1
+                reached.append(c.target)
     largest = max((abs(c.weight.data) for c in connections if network.is_on(c)), default=0.0) or 1.0
 
     def box(node: Node) -> str:
@@ -35,32 +48,43 @@ def topology(network: Network) -> Graph:
         look = f"{look}, {dot.OUTPUT}" if node.kind == "output" else look
         return dot.node(name[node.id], node.kind, look, dot.table([dot.cell(text)]), "\\n".join(full))
 
-    def arrow(connection: Connection) -> str:
-        c, on = connection, network.is_on(connection)
+    def arrows(c: Connection) -> Iterator[str]:
+        on, gated = network.is_on(c), c.gate is not None
         state = "" if on else " (disabled)" if not c.enabled else " (masked)"
         late = f" (t−{c.delay})" if c.delay else ""
-        gated = f", gated by {c.gate}" if c.gate is not None else ""
-        hint = f"innovation {c.innovation}{state}: weight {c.weight.data!r}{late}{gated}"
-        text = dot.number(c.weight.data) + late + gated
+        hint = f"innovation {c.innovation}{state}: weight {c.weight.data!r}{late}{f', gated by {c.gate}' * gated}"
         colour = POSITIVE if c.weight.data >= 0 else NEGATIVE
-        thick = 0.4 + 3.0 * abs(c.weight.data) / largest
-        look = f'color="{colour}", penwidth={thick:.2f}' + (", style=dashed" if c.weight.data < 0 else "")
+        look = f'color="{colour}", penwidth={0.4 + 3.0 * abs(c.weight.data) / largest:.2f}'
+        look += ", style=dashed" if c.weight.data < 0 else ""
         look = look if on else f'color="{OFF}", fontcolor="{OFF}", style=dotted'
-        look += ", constraint=false, arrowhead=vee" if c.delay else ""
-        return dot.edge(name[c.source], name[c.target], f"e{c.innovation}", text, hint, "on" if on else "off", look)
+        look += ", arrowhead=vee" if c.delay else ""
+        back = c.delay and depth.get(c.source, 0) >= depth.get(c.target, 0)  # to what is as near to the inputs
+        look += ", constraint=false" if back else ""
+        kind, source, id = "on" if on else "off", name[c.source], f"e{c.innovation}"
+        if c.gate is not None:  # a circle on the line, to which the gate leads
+            colour, circle = GATE if on else OFF, f"g{c.innovation}"
+            circled = f'shape=circle, margin="0.02,0", color="{colour}", fontcolor="{colour}"'
+            yield dot.node(circle, "gate", circled, "×", hint)
+            yield dot.edge(source, circle, f"{id}a", "", hint, kind, f"{look}, arrowhead=none")
+            opened = f'color="{colour}", style=dotted, arrowhead=odot, penwidth=1.8'
+            yield dot.edge(name[c.gate], circle, f"{id}g", "", f"{c.gate} gates {c.source} to {c.target}", kind, opened)
+            source = circle
+        text = dot.number(c.weight.data) + late if len(connections) <= MOST else ""
+        yield dot.edge(source, name[c.target], id, text, hint, kind, look)
 
     def rank(ids: list[int], kind: str) -> str:
         chain = " -> ".join(name[id] for id in ids)
         return f"{{rank={kind}; {chain} [style=invis]}}" if len(ids) > 1 else f"{{rank={kind}; {chain};}}" * bool(ids)
 
-    alike: dict[tuple[frozenset[int], frozenset[int]], list[int]] = {}
+    alike: dict[frozenset[int], list[int]] = {}
     for node in nodes:
-        if node.kind == "hidden":
-            before = frozenset(c.source for c in connections if c.target == node.id)
-            after = frozenset(c.target for c in connections if c.source == node.id)
-            if before and after and node.id not in before | after:
-                alike.setdefault((before, after), []).append(node.id)
+        before = frozenset(start for c in connections if c.target == node.id for start in c.starts())
+        if node.kind == "hidden" and before and node.id not in before:
+            alike.setdefault(before, []).append(node.id)
     ends = [([node.id for node in nodes if node.kind == k], r) for k, r in (("input", "min"), ("output", "max"))]
     ranks = [rank(ids, kind) for ids, kind in [*ends, *((ids, "same") for ids in alike.values() if len(ids) > 1)]]
-    source = dot.document([*map(box, nodes), *filter(None, ranks), *map(arrow, connections)])
-    return Graph(source, len(nodes), len(connections))
+    lines = [line for c in connections for line in arrows(c)]
+    straight = ", splines=line" if not any(c.delay for c in connections) else ""
+    wide = [f"graph [ranksep=1.8{straight}]"] if len(connections) > MOST else []
+    statements = [*wide, *map(box, nodes), *filter(None, ranks), *lines]
+    return Graph(dot.document(statements), len(nodes), len(connections))

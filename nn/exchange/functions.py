@@ -1,11 +1,14 @@
-"""neat-python's activation functions on Values: the same operations in the same order, so the same bits."""
+"""neat-python's activation functions on Values: the same operations in the same order, so the same bits.
+
+They choose by ``where``, not by ``if``, so that a program of one goes for all numbers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from autograd.math import abs, exp, log, max, min, relu, sin, tanh
+from autograd.math import abs, exp, log, max, min, relu, sin, tanh, where
 
 
 def _within(limit: float, x: Any) -> Any:
@@ -39,18 +42,18 @@ def neat_relu(z: Any) -> Any:
 
 def neat_elu(z: Any) -> Any:
     """z above 0, else exp(z) − 1."""
-    return z if z > 0.0 else exp(z) - 1
+    return where(z > 0.0, z, exp(min(z, 0.0)) - 1)
 
 
 def neat_lelu(z: Any) -> Any:
     """z above 0, else 0.005 z."""
-    return z if z > 0.0 else 0.005 * z
+    return where(z > 0.0, z, 0.005 * z)
 
 
 def neat_selu(z: Any) -> Any:
     """λ z above 0, else λ α (exp(z) − 1) (Klambauer et al. 2017)."""
     lam, alpha = 1.0507009873554805, 1.6732632423543772
-    return lam * z if z > 0.0 else lam * alpha * (exp(z) - 1)
+    return where(z > 0.0, lam * z, lam * alpha * (exp(min(z, 0.0)) - 1))
 
 
 def neat_softplus(z: Any) -> Any:
@@ -70,7 +73,7 @@ def neat_clamped(z: Any) -> Any:
 
 def neat_inv(z: Any) -> Any:
     """1 / z; 0 at 0."""
-    return 1.0 / z if z != 0 else 0.0 * abs(z)
+    return where(z == 0.0, 0.0 * abs(z), 1.0 / where(z == 0.0, 1.0, z))
 
 
 def neat_log(z: Any) -> Any:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 AGGREGATIONS = ("sum", "product", "max", "min", "maxabs", "median", "mean")
 
 
-def from_neat(network: Net, genome: Any, config: Any) -> Net:
-    """The genome's nodes and connections in an empty network; see ``Network.from_neat``."""
+def filled(network: Net, genome: Any, config: Any) -> Net:
+    """An empty network with the genome's nodes and connections; see ``Network.from_neat``."""
     options = config.genome_config
     recurrent = not options.feed_forward
     inputs, outputs = set(options.input_keys), set(options.output_keys)
@@ -48,8 +48,12 @@ def from_neat(network: Net, genome: Any, config: Any) -> Net:
     return network
 
 
-def to_neat(network: Network, config: Any, key: int) -> Any:
-    """The network as a new genome; see ``Network.to_neat``."""
+def to_neat(network: Network, config: Any, key: int = 0) -> Any:
+    """A genome of neat-python (extra ``neat``) with these nodes and connections; the way back from ``from_neat``.
+
+    Raises ValueError for what a genome cannot hold: a gate, a longer delay, an activation that is not among
+    neat-python's, inputs or outputs that the configuration does not have.
+    """
     options = config.genome_config
     for kind, keys in (("input", options.input_keys), ("output", options.output_keys)):
         own = [node.id for node in network.nodes.values() if node.kind == kind]

@@ -1,151 +1,141 @@
-"""A ``Network`` as a JavaScript function, written from the topology, and a page to try it on."""
+"""A ``Network`` as an ES module, by way of a compiled program of one step, and as a page to try it on."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
 
-from ..layers import activation_name
+from ..topology import AGGREGATIONS
+from . import drawing
 
 if TYPE_CHECKING:
+    from autograd.compile import Program
+    from autograd.view.steps import Page
+
     from ..network import Network
-    from ..topology import Node
 
-# of z; the formulas are those of the functions of these names, in the operations that JavaScript has
-FUNCTIONS = {
-    "linear": "z",
-    "sigmoid": "z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z))",
-    "tanh": "Math.tanh(z)",
-    "relu": "z <= 0 ? 0 : z",
-    "leaky_relu": "z <= 0 ? 0.01 * z : z",
-    "softplus": "Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)))",
-    "silu": "z / (1 + Math.exp(-z))",
-    "elu": "z > 0 ? z : Math.expm1(z)",
-    "sin": "Math.sin(z)",
-    "cos": "Math.cos(z)",
-    "exp": "Math.exp(z)",
-    "abs": "Math.abs(z)",
-    "neat_sigmoid": "1 / (1 + Math.exp(-Math.max(-60, Math.min(60, 5 * z))))",
-    "neat_tanh": "Math.tanh(Math.max(-60, Math.min(60, 2.5 * z)))",
-    "neat_sin": "Math.sin(Math.max(-60, Math.min(60, 5 * z)))",
-    "neat_gauss": "Math.exp(-5 * Math.max(-3.4, Math.min(3.4, z)) ** 2)",
-    "neat_relu": "z > 0 ? z : 0",
-    "neat_elu": "z > 0 ? z : Math.exp(z) - 1",
-    "neat_identity": "z",
-    "neat_clamped": "Math.max(-1, Math.min(1, z))",
-    "neat_abs": "Math.abs(z)",
-    "neat_hat": "Math.max(0, 1 - Math.abs(z))",
-    "neat_square": "z * z",
-    "neat_cube": "z * z * z",
+# Python's own sum is no operation of JavaScript's
+WRITTEN = AGGREGATIONS | {"builtin_sum": AGGREGATIONS["sum"]}
+MODULE = """\
+/** The parameters by name; a number that is set here counts from the next step on. */
+export const PARAMETERS = $parameters;
+
+let state = new Float64Array($states);
+
+/** The $outputs outputs of $inputs inputs, as an array: of one step$memory. */
+export function $name(inputs) {
+    if (inputs.length !== $inputs) throw new RangeError(`$name takes $inputs inputs, not $${inputs.length}`);
+    const y = ${name}Step([...inputs, ...state, ...Object.values(PARAMETERS)]);
+    state = y.slice($outputs);
+    return Array.from(y.slice(0, $outputs));
 }
-SUMS = ("sum", "builtin_sum")
 
-
-def function(network: Network, name: str) -> str:
-    """The text of the function; see ``Network.to_javascript``."""
-    if not name.isidentifier() or not name.isascii():
-        raise ValueError(f"{name!r} is no name for a JavaScript function")
-    plan = network._planned()
-    place = {id: i for i, id in enumerate([*plan.inputs, *(node.id for node, *_ in plan.nodes)])}
-    lines = [
-        f"// {len(plan.inputs)} inputs, {len(plan.outputs)} outputs, {len(network.connections)} connections",
-        f"const {name} = (() => {{",
-    ]
-    used = dict.fromkeys(_called(node) for node, *_ in plan.nodes)
-    lines += [f"  const {called} = z => {FUNCTIONS[called]};" for called in used]
-    lines += ["  let past = [];", "  function step(inputs) {"]
-    width = len(plan.inputs)
-    lines += [
-        f"    if (inputs.length !== {width}) throw new Error(`{name} takes {width} inputs, not ${{inputs.length}}`);",
-        "    const before = (delay, i) => delay <= past.length ? past[delay - 1][i] : 0;" if plan.memory else "",
-        f"    const out = new Float64Array({len(place)});",
-        f"    for (let i = 0; i < {width}; i++) out[i] = inputs[i];",
-    ]
-    for node, incoming, *_ in plan.nodes:
-        assert node.bias is not None
-        on = [c for c in incoming if network.is_on(c)]
-        terms = []
-        for c in on:
-            factor = _number(c.weight.data) + (f" * out[{place[c.gate]}]" if c.gate is not None else "")
-            source = f"before({c.delay}, {place[c.source]})" if c.delay else f"out[{place[c.source]}]"
-            terms.append(f"{factor} * {source}")
-        total = " + ".join(terms) or "0"
-        if node.response is not None:
-            total = f"{_number(node.response.data)} * ({total})"
-        result = f"{_called(node)}({total} + {_number(node.bias.data)})"
-        if not on and node.idle is not None:
-            result = _number(node.idle)
-        lines.append(f"    out[{place[node.id]}] = {result};  // {node.kind} {node.id}")
-    if plan.memory:
-        lines.append(f"    past = [out, ...past].slice(0, {plan.memory});")
-    lines += [
-        f"    return [{', '.join(f'out[{place[id]}]' for id in plan.outputs)}];",
-        "  }",
-        "  step.reset = () => { past = []; };",
-        "  return step;",
-        "})();",
-    ]
-    return "\n".join(line for line in lines if line) + "\n"
-
-
-def page(network: Network, title: str = "A network to try") -> str:
-    """A page of its own with a slider for each input from −1 to 1, and the outputs as bars and numbers."""
-    inputs = [node.id for node in network.nodes.values() if node.kind == "input"]
-    outputs = [node.id for node in network.nodes.values() if node.kind == "output"]
-    names = json.dumps({"inputs": inputs, "outputs": outputs})
-    return f"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<style>
-  body {{ font: 16px system-ui, sans-serif; max-width: 36rem; margin: 2rem auto; padding: 0 1rem; color: #1f2328 }}
-  label {{ display: grid; grid-template-columns: 6rem 1fr 5rem; gap: 0.75rem; align-items: center; margin: 0.4rem 0 }}
-  output {{ font-variant-numeric: tabular-nums; text-align: right }}
-  meter {{ width: 100% }}
-</style>
-<h1>{escape(title)}</h1>
-<h2>Inputs</h2><div id="inputs"></div>
-<h2>Outputs</h2><div id="outputs"></div>
-<script>
-{function(network, "network")}
-const names = {names};
-const rows = (where, ids, what) => ids.map(id => {{
-  const label = document.createElement("label");
-  const bar = document.createElement(what);
-  const text = document.createElement("output");
-  const name = document.createElement("span");
-  name.textContent = where.slice(0, -1) + " " + id;
-  if (what === "input") Object.assign(bar, {{ type: "range", min: -1, max: 1, step: 0.01, value: 0 }});
-  else Object.assign(bar, {{ min: -1, max: 1 }});
-  label.append(name, bar, text);
-  document.getElementById(where).append(label);
-  return {{ bar, text }};
-}});
-const inputs = rows("inputs", names.inputs, "input"), outputs = rows("outputs", names.outputs, "meter");
-function show() {{
-  const x = inputs.map(row => Number(row.bar.value));
-  inputs.forEach((row, i) => {{ row.text.textContent = x[i].toFixed(2); }});
-  network(x).forEach((y, i) => {{ outputs[i].bar.value = y; outputs[i].text.textContent = y.toPrecision(4); }});
-}}
-inputs.forEach(row => row.bar.addEventListener("input", show));
-show();
-</script>
-</html>
+/** Forget the steps before. */
+$name.reset = () => { state = new Float64Array($states); };
 """
 
 
-def _called(node: Node) -> str:
-    assert node.activation is not None
-    name = activation_name(node.activation)
-    if name not in FUNCTIONS or node.aggregation not in SUMS:
+def step_of(network: Network) -> tuple[Program, int]:
+    """The program of one step, and how many numbers go on to the next step.
+
+    Its inputs are the network's, what was kept of the steps before, and all parameters; its outputs the network's, and
+    what is to be kept.
+    """
+    from autograd.compile.captured import Captured
+
+    plan, width = network._planned(), len(network._planned().inputs)
+    delayed = [c for _, incoming in plan.nodes for c in incoming if c.delay and network.is_on(c)]
+    kept = sorted({(back, c.source) for c in delayed for back in range(1, c.delay + 1)})
+
+    def step(*numbers: Any) -> list[Any]:
+        past: list[dict[int, Any]] = [{} for _ in range(plan.memory)]
+        for (back, source), x in zip(kept, numbers[width:], strict=True):
+            past[back - 1][source] = x
+        out, _ = network._step(numbers[:width], past, WRITTEN)
+        before = [out, *past]
+        return [*(out[id] for id in plan.outputs), *(before[back - 1][source] for back, source in kept)]
+
+    captured = Captured(step, [[0.0] * (width + len(kept))], network.parameters())
+    try:
+        captured.results([0])
+        recorded = captured.ways[0].recorded
+    except (ArithmeticError, ValueError) as error:
+        raise ValueError(f"a step of this network cannot be recorded at inputs of 0: {error}") from error
+    if recorded.guards:
+        branch = recorded.guards[0]
         raise ValueError(
-            f"node {node.id} has the activation {name} and the aggregation {node.aggregation}: JavaScript is written "
-            f"for sums, and for {', '.join(FUNCTIONS)}"
+            f"this network has no JavaScript: {branch.what} at {Path(branch.place[0]).name}:{branch.place[1]} decides "
+            "what is computed; write the activation or aggregation with where, max and min"
         )
-    return name
+    return replace(recorded.program, lines=None), len(kept)
 
 
-def _number(x: float) -> str:
-    return repr(x) if x >= 0 else f"({x!r})"
+def to_javascript(network: Network, name: str = "network") -> str:
+    """The text of an ES module that exports the network as a function of an array of inputs: one step of it.
+
+    ``name.reset()`` forgets the steps before, and ``PARAMETERS`` holds the weights.  Numbers are the compiled program's
+    (``Program.to_javascript``).  Raises ValueError for an operation that has no JavaScript, such as erf, and for an
+    activation or aggregation that branches on a number, such as the median.
+    """
+    from autograd.compile.export.javascript import RESERVED
+    from autograd.compile.export.writer import checked_name
+
+    checked_name(name, "JavaScript", {*RESERVED, "PARAMETERS", "state"})
+    program, states = step_of(network)
+    plan = network._planned()
+    written = program.to_javascript(f"{name}Step")
+    return f"{written}\n" + Template(MODULE).substitute(
+        name=name,
+        inputs=len(plan.inputs),
+        outputs=len(plan.outputs),
+        states=states,
+        memory=", which goes on from the steps before" if states else "",
+        parameters=json.dumps(network.state_dict(), indent=4),
+    )
+
+
+def to_page(
+    network: Network,
+    title: str = "A network to try",
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+) -> Page:
+    """A page to try the network in a browser; ``save`` writes it, one file that needs nothing else.
+
+    With a slider for each input, the outputs, the drawing of up to 60 connections, and, with delays, the outputs of the
+    last steps.  ``inputs`` and ``outputs`` are names for them.  Raises as ``to_javascript`` and ``draw().svg()``.
+    """
+    from autograd.view.steps import Page
+
+    plan = network._planned()
+    names = {}
+    for what, given, ids in (("inputs", inputs, plan.inputs), ("outputs", outputs, plan.outputs)):
+        names[what] = [f"{what[:-1]} {id}" for id in ids] if given is None else [*map(str, given)]
+        if len(names[what]) != len(ids):
+            raise ValueError(f"the network has {len(ids)} {what}, and {len(names[what])} names were given")
+    about = {**names, "remembers": plan.memory > 0}
+    picture = ""
+    if len(network.connections) <= drawing.MOST:
+        svg = network.draw().svg().replace("graphics-document document", "img", 1)
+        svg = re.sub(r'style="[^"]*"(.*?) width="(\d+)pt"', _at_least_half, svg, count=1, flags=re.DOTALL)
+        picture = f'<figure tabindex="0" aria-label="The nodes and connections of the network">{svg}</figure>'
+    text = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8")).substitute(
+        title=escape(title),
+        about=escape(repr(network).strip("<>")),
+        names=json.dumps(about).replace("<", "\\u003c"),
+        network=to_javascript(network),
+        picture=picture,
+    )
+    return Page(text, len(network.nodes), title=title)
+
+
+def _at_least_half(size: re.Match[str]) -> str:
+    """So that a large drawing on a small screen is moved about, not made illegible."""
+    return f'style="min-width:{int(size[2]) // 2}pt"{size[1]} width="{size[2]}pt"'

@@ -244,10 +244,10 @@ def test_two_targets_and_numbers_that_are_categories(tmp_path: Path, capsys: Cap
     out = capsys.readouterr().out
     assert "target b: a number" in out
     assert "target c: a number" in out
-    assert "network 4-64-2, relu" in out  # a is four categories
+    assert "network 4-64-2, tanh" in out  # a is four categories
     assert main(["show", str(tmp_path / "model.json")]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "MLP(4, [64, 2], activation='relu', output='linear'): 450 parameters",
+        "MLP(4, [64, 2], activation='tanh', output='linear'): 450 parameters",
         "reads",
         "  a: one of 4 (0, 1, 2, 3), 2 where missing",
         "predicts",

@@ -41,13 +41,15 @@ tasks:
 {TASK_LIST}
 
 A file is CSV, Parquet (.parquet) or Excel (.xlsx), read by pandas. Delimiter, decimal comma,
-thousands and a missing header are found out, or said by the options. Columns are of numbers or of
-categories (texts). Numbers are scaled to mean 0 and standard deviation 1, as the rows to train on
-have them; categories become a 1 among 0s. A target of numbers is predicted as a number, unless it
-has at most 10 different whole numbers, each more than once: then as a class. --number and
---category say which is meant. Columns that name rows (different texts, a count of the rows) are
-left out, and so are rows without a target; both is told.
+thousands, a missing header and lines around the table are found out, or said by the options.
+Columns are of numbers, of dates or of categories (texts). Numbers are scaled to mean 0 and standard
+deviation 1, as the rows to train on have them; dates become days, scaled, and their phases in the
+day, the week and the year, where the rows tell them apart; categories become a 1 among 0s. A target
+of numbers is predicted as a number, unless it has at most 10 different whole numbers, each more
+than once: then as a class. --number and --category say which is meant. Columns that name rows
+(different texts, a count of the rows) are left out, and so are rows without a target; both is told.
 
+Hidden layers of a file are tanh's for numbers and relu's for classes, those of a task tanh's.
 Activations: linear, sigmoid, tanh, relu, leaky_relu, softplus, gelu, silu, elu, and every
 primitive of one argument. Initial weights are Xavier's, or He's for relu and its like.
 
@@ -89,7 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     add = train.add_argument
     add("--target", metavar="COLUMN", action="append", help="what to predict; may be given again for another one")
     add("--hidden", metavar="N,N,…", type=_sizes, help="neurons of each hidden layer, or none")
-    add("--activation", metavar="NAME", type=_activation, help="of hidden layers (default: tanh; relu for a file)")
+    add(
+        "--activation",
+        metavar="NAME",
+        type=_activation,
+        help="of hidden layers (default: tanh; for a file of classes, relu)",
+    )
     add("--drop", metavar="COLUMN", action="append", default=[], help="leave this column out")
     add("--epochs", metavar="N", type=_count, help="rounds through all rows (default for a file: 10 to 200)")
     add("--patience", metavar="N", type=_count, help="hold a tenth of the rows out of training, and stop after N epochs"
@@ -98,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--cross-validate", metavar="K", type=_count, help="score K parts, each predicted from the others")
     add("--resume", metavar="MODEL.json", help="go on training this model, with its columns and targets")
     add("--json", action="store_true", help="print the result as JSON, and nothing else")
-    add("--batch", metavar="N", type=_count, help="rows a step")
+    add("--batch", metavar="N", type=_count, help="rows a step (default for a file: 16 to 200)")
     add("--optimizer", choices=list(RATES), default="adam", help="(default: adam)")
     add("--rate", metavar="X", type=_positive, help="of the first step; it falls to 0 along a cosine")
     add("--seed", metavar="N", type=_whole, default=0, help="for the split, the weights and the order (default: 0)")

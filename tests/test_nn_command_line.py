@@ -211,7 +211,7 @@ def test_a_csv_file_with_categories_and_a_gap(tmp_path: Path, capsys: Captured):
     assert main([*train, "--impute", "none"]) == 1
     assert capsys.readouterr().err.startswith(f"nn: {data}, row 8: column 'age' is missing: ")
     assert not folder.exists()
-    assert main([*train, "--epochs", "60"]) == 0
+    assert main(train) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert (
@@ -244,10 +244,10 @@ def test_two_targets_and_numbers_that_are_categories(tmp_path: Path, capsys: Cap
     out = capsys.readouterr().out
     assert "target b: a number" in out
     assert "target c: a number" in out
-    assert "network 4-64-2, relu" in out  # a is four categories
+    assert "network 4-64-2, tanh" in out  # a is four categories
     assert main(["show", str(tmp_path / "model.json")]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "MLP(4, [64, 2], activation='relu', output='linear'): 450 parameters",
+        "MLP(4, [64, 2], activation='tanh', output='linear'): 450 parameters",
         "reads",
         "  a: one of 4 (0, 1, 2, 3), 2 where missing",
         "predicts",
@@ -294,7 +294,7 @@ def test_dates_are_enough_to_learn_from(tmp_path: Path, capsys: Captured):
     assert re.search(
         r"\n  column day: a date, %b %d %Y, as days, scale [\d.]+, phase in the week, phase in the year", out
     )
-    assert float(re.search(r"held out, \d+ rows\nheight: .*R² (0\.\d+)", out).group(1)) > 0.98
+    assert float(re.search(r"held out, \d+ rows\nheight: .*R² (0\.\d+)", out).group(1)) > 0.95
     new = tmp_path / "new.csv"
     new.write_text("day\nJul 01 2022\nJan 01 2022\n")
     assert main(["predict", str(tmp_path / "model.json"), str(new)]) == 0
@@ -516,7 +516,7 @@ def test_a_rate_at_which_training_diverges(tmp_path: Path, capsys: Captured):
     assert main(["train", str(data), "-o", str(tmp_path / "out"), *options]) == 1
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert re.match(r"nn: epoch \d+, sample \d+", err)
+    assert re.match(r"nn: epoch \d+, (validation )?sample \d+", err)
     assert names(tmp_path / "out") == set()
 
 

@@ -23,14 +23,14 @@ from ..network import Network
 from ..optim import OPTIMIZERS, Optimizer
 from ..training import History, evaluate, fit, predict
 from .columns import COUNTS, CategoryColumn, DateColumn, names_rows
-from .model import ACTIVATION, ALPHA, BATCH, HIDDEN, RATE, TableModel, usual_epochs
+from .model import ALPHA, HIDDEN, RATE, TableModel, usual_batch, usual_epochs
 from .pictures import boundary_svg, has_plane, network_svg
 from .report import described, names_of_inputs, names_of_outputs, scores, written
 from .table import DataError, Table, csv_text
 from .tasks import TASKS, Task, read_table, split
 
 NAME = "nn"
-FILE = Task("a file", lambda: Table("", {}), (), hidden=HIDDEN, batch=BATCH, rate=RATE, activation=ACTIVATION)
+FILE = Task("a file", lambda: Table("", {}), (), hidden=HIDDEN, rate=RATE)
 RATES = {"adam": 0.01, "adamw": 0.01, "sgd": 0.1}
 SMALL_GRAPH = 60  # nodes that can be read in a picture
 
@@ -58,11 +58,10 @@ def _train(args: argparse.Namespace) -> int:
     share = task.held_out if args.held_out is None else args.held_out
     kept, held = split(table.rows, share, args.seed)
     train, held_out = table.part(kept), table.part(held)
-    batch = args.batch or task.batch
     epochs = args.epochs or (usual_epochs(len(kept)) if task is FILE else task.epochs)
     rate = args.rate or (task.rate if args.optimizer == "adam" else RATES[args.optimizer])
     hidden = task.hidden if args.hidden is None else args.hidden
-    activation = args.activation or task.activation
+    activation = args.activation or (None if task is FILE else "tanh")
     classes = [*args.category, *(name for name in task.targets if name in targets and name not in args.number)]
 
     def begun(rows: Sequence[int]) -> TableModel:
@@ -94,6 +93,7 @@ def _train(args: argparse.Namespace) -> int:
         )
 
     model = resumed or begun(kept)
+    batch = args.batch or (usual_batch(len(kept), model.has_numbers) if task is FILE else task.batch)
     _ = model.encode(table), model.encode_targets(table)  # what it does not take is refused before anything is written
     notes += [f"column {described(column)}" for column in model.columns if isinstance(column, DateColumn)]
     filled = sum(cell is None for column in model.columns for cell in table.column(column.name))
@@ -106,9 +106,10 @@ def _train(args: argparse.Namespace) -> int:
         say(f"  {note}")
     for target in model.targets:
         say(f"target {described(target)}")
+    functions = model.network.architecture()["activation"]
     sizes = "-".join(map(str, [model.network.n_in, *(len(layer.neurons) for layer in model.network.layers)]))
     say(
-        f"network {sizes}{f', {activation}' if hidden else ''}: {len(model.parameters()):,} parameters; "
+        f"network {sizes}{', '.join(['', *dict.fromkeys(functions)])}: {len(model.parameters()):,} parameters; "
         f"{args.optimizer}, rate {rate:g} falling to 0, {min(batch, len(kept)):,} rows a step, {epochs:,} epochs"
     )
     sys.stdout.flush()

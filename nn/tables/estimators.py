@@ -24,7 +24,7 @@ from ..layers import MLP
 from ..losses import half_squared
 from ..optim import Adam, cosine_rate
 from ..training import History, fit, predict
-from .model import ACTIVATION, ALPHA, BATCH, HIDDEN, RATE, usual_epochs, usual_init
+from .model import ALPHA, HIDDEN, RATE, usual_activation, usual_batch, usual_epochs, usual_init
 
 Array = Any  # a NumPy array
 MANY = 20_000  # rows, of which a tenth can be held out with little loss
@@ -34,16 +34,17 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
     """What both share: the parameters, the scaling, the training."""
 
     network_: MLP[Any]
+    _numbers = False  # whether it predicts numbers
     _optimizer: Adam | None
 
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] = HIDDEN,
-        activation: str = ACTIVATION,
+        activation: str | None = None,
         *,
         alpha: float = ALPHA,
         learning_rate_init: float = RATE,
-        batch_size: int = BATCH,
+        batch_size: int | None = None,
         max_iter: int | None = None,
         early_stopping: bool | None = None,
         validation_fraction: float = 0.1,
@@ -137,8 +138,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         sizes = self.hidden_layer_sizes
         hidden = [sizes] if isinstance(sizes, (int, np.integer)) else list(sizes)
         seed = int(rng.randint(2**31 - 1))
+        activation = self.activation or usual_activation(self._numbers)
         self.network_ = MLP(
-            X.shape[1], [*map(int, hidden), outputs], self.activation, init=usual_init(self.activation), seed=seed
+            X.shape[1], [*map(int, hidden), outputs], activation, init=usual_init(activation), seed=seed
         )
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] = []
@@ -152,7 +154,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
         if self.early_stopping or (self.early_stopping is None and len(X) >= MANY):
             kept, held = self._split(y, int(rng.randint(2**31 - 1)))
         epochs = usual_epochs(len(kept)) if self.max_iter is None else int(self.max_iter)
-        steps = epochs * math.ceil(len(kept) / self.batch_size)
+        steps = epochs * math.ceil(len(kept) / self._batch(len(kept)))
         optimizer = Adam(self.network_.parameters(), cosine_rate(float(self.learning_rate_init), steps))
         validation = (self._scaled(X[held]).tolist(), rows[held].tolist()) if len(held) else 0.0
         patience = (self.n_iter_no_change or epochs) if len(held) else self.n_iter_no_change
@@ -183,7 +185,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
             loss=type(self)._loss,
             optimizer=optimizer,
             epochs=epochs,
-            batch_size=int(self.batch_size),
+            batch_size=self._batch(len(X)),
             seed=int(rng.randint(2**31 - 1)),
             validation=validation,
             patience=patience,
@@ -191,6 +193,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes
             callbacks=[told] if self.verbose else [],
             progress=False,
         )
+
+    def _batch(self, rows: int) -> int:
+        return usual_batch(rows, self._numbers) if self.batch_size is None else int(self.batch_size)
 
     def _record(self, history: History) -> None:
         self.loss_curve_ += history.loss
@@ -235,7 +240,8 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # scikit-l
     ``alpha`` / (2 n) times the sum of the squares of all parameters, for n samples (the sum of the weights); Adam
     minimises it in batches of ``batch_size`` at a rate that falls from ``learning_rate_init`` to 0 along a cosine.
 
-    - ``hidden_layer_sizes``, ``activation``: as an ``MLP``'s.
+    - ``hidden_layer_sizes``, ``activation``: as an ``MLP``'s; None: relu for a Classifier, tanh for a Regressor.
+    - ``batch_size``: None for 200 rows; for a Regressor a 75th of the rows, but from 16 to 200.
     - ``max_iter``: epochs; None for 900,000 rows in all, but from 10 to 200 epochs.
     - ``early_stopping``: hold out the share ``validation_fraction`` of the rows, and end with the parameters of the
       epoch that was best on them; None: if there are 20,000 different rows or more.
@@ -344,6 +350,8 @@ class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]  # scikit-lea
 
     def _encode(self, y: Array) -> Array:
         return (y.reshape(len(y), -1) - self._target_mean) / self._target_scale
+
+    _numbers = True
 
     @staticmethod
     def _loss(outputs: Any, row: Any) -> Any:

@@ -37,10 +37,18 @@ RAMPS = ("relu", "leaky_relu", "elu", "silu", "gelu", "softplus")
 
 # What both the estimators and ``python -m nn train`` take, if nothing is said, for tables of any kind and size.
 HIDDEN = (64,)
-ACTIVATION = "relu"
-BATCH = 200  # rows a step, or all if there are fewer
 RATE = 0.01  # Adam's at first; it falls to 0
 ALPHA = 2.0  # the sum of squared parameters counts alpha / (2 rows) times
+
+
+def usual_activation(numbers: bool) -> str:
+    """tanh where numbers are predicted, whose curves it keeps from running away beyond the rows; relu for classes."""
+    return "tanh" if numbers else "relu"
+
+
+def usual_batch(rows: int, numbers: bool) -> int:
+    """Rows a step: 200 for classes; for numbers a 75th of the rows, but from 16 to 200."""
+    return max(16, min(200, rows // 75)) if numbers else 200
 
 
 def usual_epochs(rows: int) -> int:
@@ -91,7 +99,7 @@ class TableModel(Module):
         train: Sequence[int] | None = None,
         *,
         hidden: Sequence[int] = (16,),
-        activation: str = "tanh",
+        activation: str | None = None,
         seed: int = 0,
         impute: str | None = None,
         categories: Iterable[str] = (),
@@ -101,8 +109,9 @@ class TableModel(Module):
 
         A column is of numbers, or of dates, if nearly all of its cells are; numbers among the targets are classes if
         they are at most 10 whole ones and each occurs more than once.  ``categories`` and ``numbers`` say so instead.
-        ``impute`` is "mean" or "median" to fill gaps among the inputs: categories by the most frequent one.  Weights
-        are Xavier's, or He's for ramps such as relu, from ``seed``.
+        ``impute`` is "mean" or "median" to fill gaps among the inputs: categories by the most frequent one.
+        ``activation`` is that of ``usual_activation`` if None.  Weights are Xavier's, or He's for ramps such as relu,
+        from ``seed``.
 
         Raises DataError for columns that are not there, gaps (``impute`` None), numbers that are none, a target with
         gaps or with units, and a target of a single class.
@@ -136,6 +145,7 @@ class TableModel(Module):
         if not inputs:
             raise DataError(f"{table.name} has no column beside the target: there is nothing to learn from")
         outputs: list[Any] = [column(name) for name in targets]
+        activation = activation or usual_activation(any(isinstance(target, NumberColumn) for target in outputs))
         network = MLP(
             sum(c.width for c in inputs),
             [*hidden, sum(map(outputs_for, outputs))],
@@ -156,6 +166,11 @@ class TableModel(Module):
     def targets(self) -> list[Target]:
         """What it predicts."""
         return list(self._targets)
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether a number is among what it predicts."""
+        return any(isinstance(target, NumberColumn) for target in self._targets)
 
     def architecture(self) -> dict[str, Any]:
         return {

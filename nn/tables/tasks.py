@@ -24,7 +24,6 @@ class Task:
     epochs: int = 60
     batch: int = 16
     rate: float = 0.01
-    activation: str = "tanh"
 
 
 def split(count: int, held_out: float, seed: int) -> tuple[list[int], list[int]]:

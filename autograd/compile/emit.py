@@ -114,13 +114,16 @@ class Emitter:
     """Writes instructions over ``width`` lanes: on doubles if that is 1, else on vectors of doubles.
 
     ``functions`` has for names of rows the definition of ``<width x double> @lanes.<name>(<width x double> ...)``, with
-    the declarations and variables that it needs; they are used where ``exact`` is False.  ``lines`` is the body as far
+    the declarations and variables that it needs; they are used where ``exact`` is False, and take all lanes at once or
+    ``parts`` of them, one after another.  ``lines`` is the body as far
     as it is written and may be added to, ``type`` LLVM's name of a value, ``attributes`` what a function's definition
     must end with, and ``need`` the operations that stand in need of definitions.
     """
 
-    def __init__(self, width: int = 1, exact: bool = True, functions: Mapping[str, str] | None = None) -> None:
-        self.width = width
+    def __init__(
+        self, width: int = 1, exact: bool = True, functions: Mapping[str, str] | None = None, parts: int = 1
+    ) -> None:
+        self.width, self.parts = width, parts
         self.type = "double" if width == 1 else f"<{width} x double>"
         self.exact = exact
         self.functions = {} if exact or functions is None or width == 1 else functions
@@ -237,6 +240,8 @@ class Emitter:
                     declarations[line] = None
                 else:
                     definitions.append(line)
+            if self.parts > 1:
+                definitions.append(self._part_by_part(name))
         else:
             for other in HELPERS_NEED.get(name, (name,)):
                 if other in LIBRARY:
@@ -255,7 +260,28 @@ class Emitter:
 
     def _lanes(self, name: str) -> str:
         """What a function of vectors is called by, before its own name: there may be such of several widths."""
-        return "lanes" if name in self.functions else f"lanes{self.width}"
+        return "lanes" if name in self.functions and self.parts == 1 else f"lanes{self.width}"
+
+    def _part_by_part(self, name: str) -> str:
+        """A function of vectors that calls one of narrower vectors."""
+        kind, count, width = self.type, ARITY[name], self.width // self.parts
+        part = f"<{width} x double>"
+        parameters = ", ".join(f"{kind} %x{k}" for k in range(count))
+        lines = [f"define internal {kind} @{self._lanes(name)}.{name}({parameters}) noinline {self.attributes} {{"]
+        given = []
+        for i in range(self.parts):
+            at = _places(range(i * width, (i + 1) * width))
+            lines += [f"%x{k}.{i} = shufflevector {kind} %x{k}, {kind} poison, {at}" for k in range(count)]
+            lines.append(f"%y{i} = call {part} @lanes.{name}({', '.join(f'{part} %x{k}.{i}' for k in range(count))})")
+            given.append(f"%y{i}")
+        while len(given) > 1:  # two and two become one of twice the width
+            joined = []
+            for a, b in zip(given[::2], given[1::2], strict=True):
+                joined.append(f"{a}.{width}")
+                at = _places(range(2 * width))
+                lines.append(f"{joined[-1]} = shufflevector <{width} x double> {a}, <{width} x double> {b}, {at}")
+            given, width = joined, 2 * width
+        return "\n".join([*lines, f"ret {kind} {given[0]}", "}"])
 
     def _one_by_one(self, name: str) -> str:
         """A function of vectors that calls the one of doubles for each lane."""
@@ -291,6 +317,10 @@ class Emitter:
         self.lines.append(f"{bits} = xor i64 {number}, {int(scalar, 16)}")
         self.lines.append(f"{value} = bitcast i64 {bits} to double")
         return self.splat(value)
+
+
+def _places(places: Sequence[int]) -> str:
+    return f"<{len(places)} x i32> <{', '.join(f'i32 {place}' for place in places)}>"
 
 
 @functools.cache

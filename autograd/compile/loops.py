@@ -12,7 +12,7 @@ import numpy as np
 
 from .blocks import BLOCK
 from .emit import Emitter
-from .program import NAMES, Loop, Program
+from .program import Loop, Program
 from .rolled import (
     CONSTANTS,
     OUTPUTS,
@@ -33,6 +33,7 @@ from .rolled import (
 from .straight import Text
 
 MANY = 32  # points to a call, where several registers are filled at once
+PARTS = 4  # ... as a sum that goes on from term to term waits for each addition: meanwhile others are made
 
 
 def looped(
@@ -58,8 +59,8 @@ def looped(
     body = _function("f", plan, scalar, vector)
     block_work, block, several, apart = 0, BLOCK, None, None
     if lanes:
-        many, block = _lanes(program, width, functions or {})
-        several = _Emitter(many, exact, functions) if many > 1 else scalar
+        many, block = (PARTS * width, MANY) if width > 1 else (1, BLOCK)
+        several = _Emitter(many, exact, functions, PARTS) if many > 1 else scalar
         every = np.array(shared or [False] * program.inputs, np.bool_)
         chosen = np.array(reduced or [False] * len(program.outputs), np.bool_)
         other = rolled(program, loops, varying=np.flatnonzero(~every).astype(np.int32), reduced=chosen)
@@ -80,16 +81,6 @@ class _Emitter(Emitter):
     def register(self) -> str:
         self._count += 1
         return f"%r{self.width}.{self._count}"
-
-
-def _lanes(program: Program, width: int, functions: Mapping[str, str]) -> tuple[int, int]:
-    """How many points to compute at once, and how many to a call.
-
-    Several registers full, as a sum that goes on from term to term waits for each addition: meanwhile others are made,
-    and what is the same for all points is loaded once.  Our vector functions are made for one.
-    """
-    calls = any(NAMES[op] in functions for op in np.unique(program.code[:, 0]).tolist())
-    return (width, BLOCK) if width == 1 or calls else (4 * width, MANY)
 
 
 def _function(

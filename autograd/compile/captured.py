@@ -177,8 +177,9 @@ class Captured:
         return found
 
     def _recorded(self, point: int) -> int:
-        for value, x in zip(self.held, self._numbers(), strict=True):
-            value.data = x
+        if self.now is not None:
+            for value, x in zip(self.held, self.now.tolist(), strict=True):
+                value.data = x
         taken = Arguments(self.function, self.points[point], {})
         recorded = record(self.function, taken, self.tier, self.exact, self.held, self.by_at)
         if self.by and not recorded.result.is_number:

@@ -183,7 +183,7 @@ def fit(
     was_training = model.training
     modules = [model, *(module for _, module in model.modules())]
     # code of others may have changed anything in the epoch before
-    others = callbacks or metrics or (compile and not is_own(run.recording.function))
+    others = callbacks or metrics or not is_own(optimizer) or (compile and not is_own(run.recording.function))
     try:
         with _bar(progress, epochs * len(order)) as bar:
             for epoch in range(1, epochs + 1):

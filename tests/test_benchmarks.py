@@ -168,3 +168,27 @@ def test_the_table_of_checkers(
     _, ours, theirs = tabular(capsys.readouterr().out)
     assert ours.startswith("| glassgrad | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | ")
     assert theirs.startswith("| scipy | 0 | 0 | 0 | 0 | 0 | ")
+
+
+def test_the_table_of_scores_says_where_ours_is_below(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("sklearn", reason="needs scikit-learn: pip install 'glassgrad[data]'")
+    monkeypatch.syspath_prepend(FOLDER)
+    import scores
+
+    found = {  # of ours and of theirs, for each split
+        "iris": [(0.9, 0.8), (0.7, 0.8), (0.83, 0.8)],  # differences 0.1, -0.1, 0.03: mean 0.01, deviation 0.1015
+        "wine": [(0.5, 0.6), (0.5, 0.6), (0.5, 0.59)],
+    }
+
+    def scored(data: Any, seed: int) -> list[tuple[float, float]]:
+        ours, theirs = found["iris" if len(data[0]) == 150 else "wine"][seed - 7]
+        return [(ours, 1.0), (theirs, 3.0)]
+
+    monkeypatch.setattr(scores, "scores", scored)
+    scores.main(["--sets", "iris,wine", "--splits", "3", "--first", "7"])
+    iris, wine, mean = tabular(capsys.readouterr().out)
+    assert iris == "| iris | 150 | 4 | 0.810 | 0.800 | +0.010 | 0.059 | 1.0 | 3.0 |  |"  # 0.1015 / sqrt(3)
+    assert wine == "| wine | 178 | 13 | 0.500 | 0.597 | -0.097 | 0.003 | 1.0 | 3.0 | below |"
+    assert mean == "| mean | | | 0.655 | 0.698 | -0.043 | | | | |"

@@ -37,6 +37,7 @@ ARRAY_API = "SCIPY_ARRAY_API is not set"  # of a library that neither estimator 
 
 
 @pytest.mark.long
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 @pytest.mark.parametrize("kind", [Classifier, Regressor])
 def test_scikit_learns_own_checks_pass_whole(kind: Any):
     """With fewer epochs than the defaults, for the time it takes; they pass as well."""

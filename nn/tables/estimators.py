@@ -232,7 +232,7 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]  # scikit-l
 
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = Classifier(random_state=0, max_iter=20).fit(X, y)
+    >>> model = Classifier(random_state=0).fit(X, y)
     >>> model.score(X, y) > 0.95
     True
 

@@ -82,15 +82,15 @@ def _are_plain(nodes: list[Value]) -> bool:
 
 
 def _series(nodes: list[Value]) -> Series:
-    """A series that these nodes go on, or one that they begin."""
+    """The series that these nodes go on, or one that they begin: no block builds on one that is younger."""
+    last: Series | Block | None = None
     for node in nodes:
         for arg in node.args:
             if type(arg) is not float:
-                series = _block(id(arg))
-                if type(series) is Series and series.open:
-                    series.extend(nodes)
-                    return series
-    series = Series()
+                block = _block(id(arg))
+                if block is not None and (last is None or block.number > last.number):
+                    last = block
+    series = last if type(last) is Series and last.open else Series()
     series.extend(nodes)
     return series
 

@@ -241,6 +241,17 @@ def test_what_another_pickler_has_seen_is_pickled_at_any_depth() -> None:
     assert autograd.copying._within.depth == 0
 
 
+def test_another_pickler_takes_many_series_in_the_order_in_which_they_build_on_each_other() -> None:
+    other = pickle.Pickler(io.BytesIO())
+    starts = [Value(1.0) * 2 for _ in range(2_000)]
+    other.dump(starts)  # a series each
+    nodes = [Value(0.0)]
+    for start in reversed(starts):  # each leans on a start that is older than all before it, and on the last of these
+        nodes.append(start + nodes[-1])
+        other.dump(nodes[-1])
+    assert written([pickle.loads(pickle.dumps(nodes[-1]))]) == written(nodes[-1:])
+
+
 def test_a_pickle_that_fails_leaves_nothing_behind() -> None:
     p = Parameter(1.0, lambda: None)  # cannot be pickled
     nodes = [p]

@@ -222,7 +222,7 @@ class Dropout(Module[list[Any]]):
     def __call__(self, inputs: Sequence[Any], /) -> list[Any]:
         """The numbers, or what is left of them."""
         row = listed("inputs", inputs)
-        if not self.training:
+        if not (self.training and self.p):
             return row
         return [x / (1 - self.p) if self._rng.random() >= self.p else 0.0 for x in row]
 

@@ -65,9 +65,12 @@ class Recording:
     def again(self, point: int) -> None:
         """After code of somebody else's has run: what the program gives must still be what the function does.
 
-        If it is not, the model was changed in other ways than by training, and is recorded anew.
+        If it is not, the model was changed in other ways than by training, and is recorded anew; not so where it has
+        come to draw random numbers.
         """
-        if self._asked(lambda program: program.check(point)) is False:
+        if self._is_random():
+            self.program = None
+        elif self._asked(lambda program: program.check(point)) is False:
             self._record()
 
     def sums(self, at: Sequence[int]) -> tuple[float, Any, Any] | None:
@@ -85,7 +88,8 @@ class Recording:
             self.program = Captured(self.function, self.points, self.model.parameters(), self.by)
             self.program.check(0)
         except Exception as error:
-            if self.how:
+            undefined = isinstance(error, ArithmeticError | ValueError)  # the eager engine says of which sample
+            if self.how and not undefined:
                 raise TypeError(f"this model and its loss cannot be compiled: {error}") from error
             self.program = None
 

@@ -132,6 +132,80 @@ def test_what_a_callback_changes_is_seen(programs: list[Captured]) -> None:
     assert programs
 
 
+@pytest.mark.parametrize("size", [1, None])
+@pytest.mark.parametrize("kind", ["enabled", "mask", "activation", "scale"])
+def test_what_a_callback_changes_is_seen_where_inputs_of_0_hide_it(
+    kind: str, size: int | None, programs: list[Captured]
+) -> None:
+    """Whatever a weight and a factor are, of the first held-out sample they give what they gave before."""
+
+    class Scaled(Module[list[Value]]):
+        def __init__(self) -> None:
+            self.network, self.scale = Network.layered(3, 2, 1, activation="relu", seed=0), 1.0
+
+        def __call__(self, x: Any) -> list[Value]:
+            return self.network([self.scale * a for a in x])
+
+    def run(compile: bool) -> Any:
+        model = Scaled()
+        network = model.network
+
+        def change(history: Any) -> None:
+            on = len(history.loss) % 2 == 0
+            if kind == "enabled":
+                network.connections[1].enabled = on
+            elif kind == "mask":
+                network.mask(None if on else [2, 3, 4, 7, 8])
+            elif kind == "activation":
+                network.nodes[3].activation = autograd.math.relu if on else autograd.math.tanh
+            else:
+                model.scale = 1.0 + on
+
+        held_out = ([[0.0, 0.0, 0.0], [0.5, 0.1, -0.7]], [0.0, 1.0])
+        history = fit(
+            model, POINTS, HEIGHTS, epochs=6, batch_size=size, callbacks=[change], validation=held_out,
+            metrics={"output": lambda y, t: y[0]}, compile=compile,
+        )  # fmt: skip
+        return [*history.validation_loss, *history.metrics["output"]]
+
+    assert run(True) == (run(False) if size == 1 else pytest.approx(run(False), rel=1e-12))
+    assert programs
+
+
+def test_what_is_infinite_where_it_is_recorded_is_left_to_the_eager_engine(programs: list[Captured]) -> None:
+    """The hinge of an infinite product is 0."""
+
+    class Large(Module[Value]):
+        def __init__(self) -> None:
+            self.w = Value(1e300)
+
+        def __call__(self, x: Any) -> Value:
+            return self.w * x[0] * 1e10
+
+    def run(compile: bool) -> list[float]:
+        samples = [[1.0], [2.0], [3.0]], [1, 1, 1]
+        return fit(Large(), *samples, loss="hinge", epochs=2, batch_size=1, compile=compile).loss
+
+    assert run(True) == run(False) == [0.0, 0.0]
+    assert not programs
+
+
+@pytest.mark.parametrize("p", [0.05, 0.5])
+@pytest.mark.parametrize("seed", range(4))
+def test_dropout_that_a_callback_begins_is_drawn_anew_for_each_sample(p: float, seed: int) -> None:
+    """What is seldom dropped may well pass twice, when the model is recorded and looked at once more."""
+
+    def run(compile: bool) -> Any:
+        model = Sequential(Layer(3, 1, seed=0), Dropout(0.0, seed=seed), Layer(1, 1, "linear", seed=2))
+
+        def change(history: Any) -> None:
+            model.layers[1].p = p if len(history.loss) in (2, 3) else 0.0
+
+        return trained(model, HEIGHTS, epochs=6, batch_size=1, callbacks=[change], compile=compile)
+
+    assert run(True) == run(False)
+
+
 def test_dropout_is_drawn_anew_for_each_sample(programs: list[Captured]) -> None:
     def model() -> Sequential:
         return Sequential(Layer(3, 8, seed=0), Dropout(0.5, seed=1), Layer(8, 1, "linear", seed=2))

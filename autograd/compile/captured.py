@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..structures import flatten
+from ..backward import birth_of, topological
+from ..structures import Structure, flatten
 from ..value import Value
 from .arguments import Arguments
 from .executors import MACHINE
 from .function import LIMIT, Recorded, first_failed, first_failed_of_each, record
 from .program import Floats
+from .trace import traced
 
 Flags = NDArray[np.bool_]
 
@@ -34,6 +37,7 @@ class Way:
 
     recorded: Recorded
     reached: Flags  # for each of the Values that derivatives are by, whether the result was computed from it
+    written: tuple[Structure, bytes]  # what the function did
     branches: dict[tuple[int, float], int] = field(default_factory=dict)  # the number of the way that it is then
 
 
@@ -73,8 +77,8 @@ class Captured:
         """The sums over these points of the one number and of its slopes, and for each whether it took part in any.
 
         None where a number is not finite or an operation is undefined.  Raises UnlikeError if the function depends on
-        more than its arguments and what it holds, or takes too many ways through its branches, and what the function
-        raises where it is recorded.
+        more than its arguments and what it holds, or takes too many ways through its branches, ArithmeticError if not
+        all is finite where it is recorded, and what the function raises there.
         """
         if len(at) == 1:
             alone = self._alone(at[0])
@@ -103,9 +107,13 @@ class Captured:
         return found
 
     def check(self, point: int) -> bool:
-        """Whether the program still gives at this point what the function does."""
-        alone = self._alone(point)
-        return alone is None or self._agrees(alone[0], alone[1], point)
+        """Whether at this point the function still does what the program does: the same operations, of equal numbers.
+
+        That the results are equal says little: a weight times an input of 0 is 0 whatever became of the two.
+        """
+        self._alone(point)
+        way = self.ways[int(self.last[point])]
+        return way.written == self._written(point)
 
     # ---- runs --------------------------------------------------------------------------------------------------------
 
@@ -175,13 +183,37 @@ class Captured:
         recorded = record(self.function, taken, self.tier, self.exact, self.held, self.by_at)
         if self.by and not recorded.result.is_number:
             raise TypeError("derivatives are of one number")
-        way = Way(recorded, np.zeros(len(self.by), bool))
+        way = Way(recorded, np.zeros(len(self.by), bool), self._written(point))
         inputs = np.concatenate([self.rows[point], MACHINE.data_of_all(self.held)])
         outputs = recorded.executor.run(inputs, np.empty(len(recorded.program.outputs)))
-        if recorded.executor.best.flagged or not self._agrees(way, outputs, point, learn=True):
+        if recorded.executor.best.flagged:
+            raise ArithmeticError("where it was recorded, not all that it computes is finite")
+        if not self._agrees(way, outputs, point, learn=True):
             raise UnlikeError("a second run of it gives other numbers")
         self.ways.append(way)
         return len(self.ways) - 1
+
+    def _written(self, point: int) -> tuple[Structure, bytes]:
+        """The structure of the function's result, and a digest of all that it does at this point to come to it."""
+        taken = Arguments(self.function, self.points[point], {})
+        inputs, result, watcher = traced(lambda values: self.function(*taken.rebuilt(values)[0]), taken.numbers)
+        numbers, structure = flatten(result, "the result")
+        places: dict[int, Any] = {birth_of(value): i for i, value in enumerate([*inputs, *self.held])}
+
+        def written(number: Any) -> Any:
+            return places[birth_of(number)] if isinstance(number, Value) else ("number", float(number))
+
+        digest = blake2b()
+        guards = [guard.node for guard in watcher.guards]
+        for node in topological(*[number for number in numbers if isinstance(number, Value)], *guards):
+            if node.op is not None:
+                place = places[birth_of(node)] = len(places)
+                digest.update(repr((place, node.op.name, [*map(written, node.args)])).encode())
+            else:
+                places.setdefault(birth_of(node), ("number", node.data))
+        ends = [*map(written, numbers)], [(written(guard.node), guard.expected) for guard in watcher.guards]
+        digest.update(repr(ends).encode())
+        return structure, digest.digest()
 
     def _agrees(self, way: Way, outputs: Floats, point: int, learn: bool = False) -> bool:
         """Whether the eager engine gives these numbers now, and slopes by the Values that the way has it from.

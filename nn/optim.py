@@ -95,7 +95,7 @@ class Optimizer:
                 slopes = np.array(clip_by_value(slopes.tolist(), self.clip_value))
             if self.clip_norm is not None:
                 slopes = np.array(clip_by_norm(slopes.tolist(), self.clip_norm))
-            moved, state = self._moved(xs[at], slopes, self._state[:, at], rate)
+            moved, state = self._moved(xs[at], slopes, np.array(self._state[:, at]), rate)
             if not (_are_finite(moved) and _are_finite(state)):
                 i = int(np.argmin(np.isfinite(moved) & np.isfinite(state).all(axis=0)))
                 parameter = [p for p in self.parameters if p.has_grad][i]

@@ -137,6 +137,8 @@ class Run:
 
     def step(self, at: Sequence[int], places: Callable[[int], str]) -> float:
         """Train on the samples at these places; their mean loss, from before the step."""
+        import numpy as np
+
         from autograd.compile.executors import MACHINE
 
         assert self.optimizer is not None
@@ -146,12 +148,14 @@ class Run:
             total, slopes, has = self._sums({places(i): self.samples[i] for i in at})
         else:
             total, slopes, has = sums
-            slopes = slopes / len(at) if len(at) > 1 else slopes
         mean = total / len(at)
-        if self.l2:
-            xs = MACHINE.data_of_all(parameters)[has]
-            mean += self.l2 * float((xs * xs).sum())
-            slopes[has] += 2 * self.l2 * xs
+        with np.errstate(all="ignore"):  # the optimizer says what is not finite
+            if sums is not None and len(at) > 1:
+                slopes = slopes / len(at)
+            if self.l2:
+                xs = MACHINE.data_of_all(parameters)[has]
+                mean += self.l2 * float((xs * xs).sum())
+                slopes[has] += 2 * self.l2 * xs
         MACHINE.set_slopes(parameters, slopes, has)
         try:
             self.optimizer.step()
@@ -236,7 +240,10 @@ def warn_of_scale(model: Module, loss: Loss, samples: Sequence[Sample]) -> None:
     if largest <= LARGE or len(samples) < 3:
         return
     turned = [(xs, t) for (xs, _), (_, t) in zip([*samples[1:], samples[0]], samples, strict=True)]
-    own, others = (Run(model, loss, part).mean(lambda i: f"sample {i}") for part in (samples, turned))
+    try:
+        own, others = (Run(model, loss, part).mean(lambda i: f"sample {i}") for part in (samples, turned))
+    except FloatingPointError:
+        return  # which the next epoch says, if there is one
     if own > 0.98 * others:
         warnings.warn(
             f"the first epoch taught the model nothing about its inputs, which reach {largest:g}: scale them, "

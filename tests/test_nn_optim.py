@@ -165,6 +165,28 @@ def test_a_step_out_of_range_changes_nothing():
     assert (a.data, b.data) == (1.0, -1.7e308)
 
 
+def test_a_step_that_fails_changes_no_state_of_a_rule_that_works_in_place():
+    class Momentum(Optimizer):
+        state = 1
+
+        def _moved(self, xs: Vector, slopes: Vector, state: Vector, rate: float) -> tuple[Vector, Vector]:
+            state *= 0.5
+            state += slopes
+            xs -= rate * state[0]
+            return xs, state
+
+    parameter = Value(1.0)
+    optimizer = Momentum([parameter], lambda step: 1.0 if step != 1 else 1e308)
+    parameter.grad = 2.0
+    optimizer.step()
+    parameter.grad = 4.0
+    with pytest.raises(FloatingPointError, match="No parameter was changed"):
+        optimizer.step()
+    optimizer.rate = 1.0
+    optimizer.step()
+    assert parameter.data == 1.0 - 2.0 - (0.5 * 2.0 + 4.0)
+
+
 def test_ctrl_c_in_the_middle_of_a_step_finishes_it(monkeypatch: pytest.MonkeyPatch):
     values = [Value(1.0), Value(1.0), Value(1.0)]
     optimizer = SGD(values, 0.5)

@@ -513,3 +513,46 @@ def test_dropout_is_off_in_validation_and_afterwards():
     assert len(set(history.loss)) > 1  # other nodes are dropped each time
     assert set(history.validation_loss) == {evaluate(model, xs, ts)}
     assert not model.training
+
+
+@pytest.mark.parametrize("errors", ["warn", "raise"])
+@pytest.mark.parametrize("compile", [False, True])
+@pytest.mark.parametrize("x", [1e160, 1e-170])
+def test_what_numpy_makes_of_large_and_small_numbers_is_not_heard(x: float, compile: bool, errors: Any):
+    """The square of the weight is infinite, or 0; its slope is neither."""
+    model = Layer(1, 1, "linear", bias=None, seed=0)
+    (weight,) = model.parameters()
+    weight.data = x
+    with np.errstate(all=errors):
+        history = fit(model, [[0.0], [0.0]], [0.0, 0.0], epochs=1, l2=1e-3, compile=compile)
+    assert history.loss == [1e-3 * (x * x)]
+    assert weight.data == x - 0.1 * (2 * 1e-3 * x)
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_slopes_whose_sum_is_too_large_for_a_float_have_a_mean(compile: bool):
+    model = Neuron(2, "linear", bias=None, seed=0)
+    for weight in model.parameters():
+        weight.data = 0.0
+    rows = [[1.5e308, 1.0], [1.5e308, 2.0], [1.5e308, 6.0]]
+    fit(
+        model,
+        rows,
+        [0] * 3,
+        loss=lambda y, t: 1.0 * y,
+        optimizer=SGD(model.parameters(), 1e-3),
+        epochs=1,
+        compile=compile,
+    )
+    assert [weight.data for weight in model.parameters()] == pytest.approx([-1.5e305, -3e-3], rel=1e-15)
+
+
+def test_an_epoch_that_ends_far_off_is_no_error():
+    """The first epoch's loss is finite; those that a look at the scale of inputs takes after it are not."""
+    model = Neuron(1, "linear", bias=None, seed=0)
+    (weight,) = model.parameters()
+    weight.data = 1.0
+    history = fit(model, [[1e3], [2e3], [3e3]], [0.0, 0.0, 0.0], optimizer=SGD([weight], 1e200), epochs=1)
+    assert math.isfinite(history.loss[0])
+    with pytest.raises(FloatingPointError, match=r"^epoch 1, sample "):
+        fit(model, [[1e3], [2e3], [3e3]], [0.0, 0.0, 0.0], epochs=1)

@@ -90,11 +90,14 @@ class Captured:
             for way, _, _, sums in self._ways(at, summed=True):
                 if sums is None:
                     return None
-                total += sums
+                with np.errstate(all="ignore"):
+                    total += sums
                 taken = taken | way.reached
         total = total[: 1 + len(self.by)]
         slopes = total[1:]
-        return (float(total[0]), slopes, taken) if isfinite(np.add.reduce(total)) else None
+        with np.errstate(all="ignore"):
+            are_finite = isfinite(np.add.reduce(total))
+        return (float(total[0]), slopes, taken) if are_finite else None
 
     def results(self, at: Sequence[int]) -> list[Any] | None:
         """The function's result at each of these points, with floats for Values; None and errors as above."""

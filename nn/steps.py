@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -103,8 +104,13 @@ class Recording:
             return None
 
     def _is_random(self) -> bool:
+        return any(dropout.training and dropout.p for dropout in self._dropouts)
+
+    @cached_property
+    def _dropouts(self) -> list[Dropout]:
+        """Those that ``fit`` tells that it trains: what is put into the model later passes everything."""
         modules = [self.model, *(module for _, module in self.model.modules())]
-        return any(isinstance(module, Dropout) and module.training and module.p for module in modules)
+        return [module for module in modules if isinstance(module, Dropout)]
 
 
 @dataclass(frozen=True)

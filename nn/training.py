@@ -183,7 +183,7 @@ def fit(
     was_training = model.training
     modules = [model, *(module for _, module in model.modules())]
     # code of others may have changed anything in the epoch before
-    others = callbacks or metrics or not is_own(optimizer) or (compile and not is_own(run.recording.function))
+    foreign = not (is_own(metrics) and is_own(optimizer) and (not compile or is_own(run.recording.function)))
     try:
         with _bar(progress, epochs * len(order)) as bar:
             for epoch in range(1, epochs + 1):
@@ -191,7 +191,7 @@ def fit(
                     rng.shuffle(order)
                 total = rate = 0.0
                 _tell(modules, True)
-                if others:
+                if callbacks or foreign:
                     run.recording.again(order[0])
                 for start in range(0, len(order), size):
                     batch = order[start : start + size]
@@ -199,7 +199,7 @@ def fit(
                     total += len(batch) * run.step(batch, f"epoch {epoch}, sample {{}}".format)
                     bar.update(len(batch))
                 _tell(modules, False)
-                if others:
+                if callbacks or foreign:
                     checked.recording.again(0)
                     shown.again(0)
                 validated = []

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backward import birth_of, topological
+from ..backward import topological
 from ..structures import Structure, flatten
 from ..value import Value
 from .arguments import Arguments
 from .executors import MACHINE
+from .flat import Builder, finished, lowered, place_of
 from .function import LIMIT, Recorded, first_failed, first_failed_of_each, record
 from .program import Floats
 from .trace import traced
@@ -65,6 +66,7 @@ class Captured:
         taken = [flatten(tuple(point), "a point") for point in points]
         if any(structure != taken[0][1] for _, structure in taken):
             raise TypeError("the points are not alike")
+        self.structure = taken[0][1]
         self.lists = [[float(x) for x in leaves] for leaves, _ in taken]
         self.rows = np.array(self.lists, float).reshape(len(points), -1)
         wide = self.rows.shape[1]
@@ -198,24 +200,23 @@ class Captured:
 
     def _written(self, point: int) -> tuple[Structure, bytes]:
         """The structure of the function's result, and a digest of all that it does at this point to come to it."""
-        taken = Arguments(self.function, self.points[point], {})
-        inputs, result, watcher = traced(lambda values: self.function(*taken.rebuilt(values)[0]), taken.numbers)
+        inputs, result, watcher = traced(lambda xs: self.function(*self.structure.rebuild(xs)), self.lists[point])
         numbers, structure = flatten(result, "the result")
-        places: dict[int, Any] = {birth_of(value): i for i, value in enumerate([*inputs, *self.held])}
-
-        def written(number: Any) -> Any:
-            return places[birth_of(number)] if isinstance(number, Value) else ("number", float(number))
-
+        ends = [*numbers, *(guard.node for guard in watcher.guards)]
+        order = topological(*[number for number in ends if isinstance(number, Value)])
+        builder = Builder(len(inputs) + len(self.held))
+        graph = lowered(builder, order, [*inputs, *self.held], watcher)
+        places = [
+            int(graph.values[place_of(graph, number)]) if isinstance(number, Value) else builder.constant(float(number))
+            for number in ends
+        ]
+        program = finished(builder, places, [])
         digest = blake2b()
-        guards = [guard.node for guard in watcher.guards]
-        for node in topological(*[number for number in numbers if isinstance(number, Value)], *guards):
-            if node.op is not None:
-                place = places[birth_of(node)] = len(places)
-                digest.update(repr((place, node.op.name, [*map(written, node.args)])).encode())
-            else:
-                places.setdefault(birth_of(node), ("number", node.data))
-        ends = [*map(written, numbers)], [(written(guard.node), guard.expected) for guard in watcher.guards]
-        digest.update(repr(ends).encode())
+        arrays: list[NDArray[Any]] = [program.code, program.outputs, program.constants, *program.lists]
+        for array in arrays:
+            digest.update(array.tobytes())
+        ops = [node.op.name for node in order if node.op is not None]  # of which some are one in a program: detach
+        digest.update(repr((ops, program.rows, [guard.expected for guard in watcher.guards])).encode())
         return structure, digest.digest()
 
     def _agrees(self, way: Way, outputs: Floats, point: int, learn: bool = False) -> bool:

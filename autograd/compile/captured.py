@@ -116,9 +116,10 @@ class Captured:
 
         That the results are equal says little: a weight times an input of 0 is 0 whatever became of the two.
         """
+        known = len(self.ways)
         self._alone(point)
         way = self.ways[int(self.last[point])]
-        return way.written == self._written(point)
+        return len(self.ways) > known or way.written == self._written(point)  # what was just recorded, it does
 
     # ---- runs --------------------------------------------------------------------------------------------------------
 

@@ -288,3 +288,19 @@ def test_optimizers_clip_by_value_and_then_by_norm_and_leave_grad_alone():
     SGD(values, 1.0, clip_value=3.0, clip_norm=1.0).step()
     assert [v.data for v in values] == pytest.approx([-(0.5**0.5), -(0.5**0.5)], rel=1e-14)
     assert [v.grad for v in values] == [30.0, 4.0]
+
+
+def test_a_parameter_of_a_class_of_ones_own_moves_by_its_own_setter():
+    class Share(Value):
+        @property
+        def data(self) -> float:
+            return Value.data.__get__(self)
+
+        @data.setter
+        def data(self, x: float) -> None:
+            Value.data.__set__(self, min(max(x, 0.0), 1.0))
+
+    share = Share(0.5)
+    share.grad = -100.0
+    SGD([share], 1.0).step()
+    assert share.data == 1.0

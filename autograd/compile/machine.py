@@ -280,7 +280,7 @@ def _in_parts(
             raise
 
 
-# ---- Values' numbers as arrays ---------------------------------------------------------------------------------------
+# ---- Values' numbers as arrays: those of subclasses by their own properties -------------------------------------------
 
 
 def data_of_all(values: list[Value]) -> Floats:
@@ -290,7 +290,7 @@ def data_of_all(values: list[Value]) -> Floats:
     numbers = floats_of(data, n)
     for i in range(n):
         node = values[i]
-        numbers[i] = node._data
+        numbers[i] = node._data if type(node) is Value else node.data
     return data
 
 
@@ -300,7 +300,10 @@ def set_data(values: list[Value], data: Floats) -> None:
     numbers = floats_of(data, n)
     for i in range(n):
         node = values[i]
-        node._data = float(numbers[i])
+        if type(node) is Value:
+            node._data = float(numbers[i])
+        else:
+            node.data = float(numbers[i])
 
 
 def slopes_of(values: list[Value]) -> tuple[Floats, Flags]:

@@ -280,7 +280,7 @@ def _in_parts(
             raise
 
 
-# ---- Values' numbers as arrays: those of subclasses by their own properties -------------------------------------------
+# ---- Values' numbers as arrays: those of subclasses by their own properties ------------------------------------------
 
 
 def data_of_all(values: list[Value]) -> Floats:

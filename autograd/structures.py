@@ -32,6 +32,7 @@ Spec = Any
 
 NUMBERS = frozenset({float, int, bool, Value})  # the types of almost all numbers; the others are looked at one by one
 MAPPINGS = (dict, OrderedDict)
+FLOATS = frozenset({float})
 
 
 def flatten(tree: Any, what: str) -> tuple[list[Any], Structure]:
@@ -94,6 +95,14 @@ class Structure:
         if len(leaves) != self.size:
             raise ValueError(f"a structure of {self.size} numbers is rebuilt from as many leaves, not {len(leaves)}")
         return _built(self.spec, iter(leaves), _array)
+
+    def cut(self, numbers: Any) -> Any:
+        """As ``rebuild``, from an array of as many floats, whose parts the tree's arrays are."""
+        return _cut(self.spec, numbers, 0)[0]
+
+    def packed(self, tree: Any, into: list[Any]) -> bool:
+        """Whether a tree is of this very structure, all floats and arrays of float64; these are put into a list."""
+        return _packed(self.spec, tree, into)
 
     def stacked(self, columns: Any) -> Any:
         """The tree with a column of this array of shape (points, size) for each number: arrays by points."""
@@ -180,6 +189,26 @@ def _taken(tree: Any, leaves: list[Any], strange: list[int]) -> Spec:
     return (kind, keys, tuple([_taken(item, leaves, strange) for item in items]))
 
 
+def _packed(spec: Spec, tree: Any, into: list[Any]) -> bool:
+    """What ``Structure.packed`` says."""
+    if spec is None:
+        into.append((tree,))
+        return type(tree) is float
+    kind, keys, children = spec
+    if type(tree) is not kind:
+        return False
+    if children is None:
+        into.append(tree.ravel())
+        return bool(tree.shape == keys and tree.dtype == "float64")
+    opened = _opened(tree)
+    if opened is None or opened[1] != keys or len(opened[2]) != len(children):
+        return False
+    if not any(children):
+        into.append([*opened[2]])
+        return FLOATS.issuperset(map(type, opened[2]))
+    return all(_packed(child, item, into) for child, item in zip(children, opened[2], strict=True))
+
+
 def _is_number(x: Any) -> bool:
     return isinstance(x, Value) or is_real(x)
 
@@ -244,6 +273,28 @@ def _built(
         items = list(islice(supply, len(children)))
     else:
         items = [_built(child, supply, array, leaf) for child in children]
+    return _joined(kind, keys, items)
+
+
+def _cut(spec: Spec, numbers: Any, at: int) -> tuple[Any, int]:
+    """The tree of the numbers of an array from a place on, and the place behind them; its arrays are parts of that."""
+    if spec is None:
+        return float(numbers[at]), at + 1
+    kind, keys, children = spec
+    if children is None:
+        end = at + prod(keys)
+        return numbers[at:end].reshape(keys), end
+    if not any(children):
+        end = at + len(children)
+        return _joined(kind, keys, numbers[at:end].tolist()), end
+    items = []
+    for child in children:
+        item, at = _cut(child, numbers, at)
+        items.append(item)
+    return _joined(kind, keys, items), at
+
+
+def _joined(kind: Any, keys: Any, items: list[Any]) -> Any:
     if kind is list:
         return items
     if kind is tuple:

@@ -172,6 +172,54 @@ def test_every_structure_comes_back_as_it_does_without() -> None:
     assert slopes["a"].tolist() == [3.0, 3.0]
 
 
+def test_many_numbers_in_arrays_give_what_they_give_one_by_one() -> None:
+    """From the second call on they are put together and taken apart as arrays: with the same types, and as exactly."""
+    w, b = np.linspace(-1, 1, 60).reshape(4, 15), np.array([0.5])
+
+    def f(p: Any, x: list[Any], scale: Any) -> Any:
+        rows = [math.dot(list(row), x) + p["b"][0] for row in p["w"]]
+        hidden = [math.tanh(row) if row > 0 else row * 0.1 for row in rows]
+        return sum(hidden) * scale
+
+    def shapes(f: Callable[..., Any]) -> Callable[..., Any]:
+        return autograd.value_and_grad(f, (0, 1, 2))
+
+    def kinds(tree: Any) -> Any:
+        if isinstance(tree, dict | list | tuple):
+            items = [*tree.items()] if isinstance(tree, dict) else tree
+            return type(tree), [kinds(item) for item in items]
+        return (type(tree), tree.shape, tree.dtype) if isinstance(tree, np.ndarray) else type(tree)
+
+    x = [0.1 * k for k in range(15)]
+    points: list[Any] = [
+        ({"w": w * s, "b": b}, [t * v for v in x], s) for s, t in ((1.0, 1.0), (2.0, -0.5), (-1.5, 1.0), (0.25, 3.0))
+    ]
+    points += [
+        ({"w": w[:, ::-1].T.copy().T, "b": b}, x, 1.0),  # in another order in memory
+        ({"w": w.astype(np.float32), "b": b}, x, 1.0),
+        ({"w": w.astype(">f8"), "b": b}, x, 1.0),
+        ({"b": b, "w": w}, x, 1.0),
+        ({"w": w, "b": b}, [1, *x[1:]], 2),
+        ({"w": w[:2], "b": np.array([0.5, 1.5])}, x, 1.0),
+        ({"w": w * np.where(w > 0.9, np.nan, 1.0), "b": b}, x, 1.0),
+        ({"w": w.tolist(), "b": [0.5]}, tuple(x), np.float64(1.0)),
+        points[0],
+    ]
+    for g in (autograd.grad(f, 1), shapes(f)):
+        fast = autograd.compile(g)
+        for point in [*points, *points]:
+            given, expected = fast(*point), g(*point)
+            assert same(given, expected), point
+            if {*map(type, [*point[1], point[2]])} == {float}:
+                assert kinds(given) == kinds(expected)
+        assert fast._arrays is not None
+    slopes = fast(*points[0])[1][0]
+    slopes["w"][:] = 7.0  # what was given belongs to who asked
+    assert same(fast(*points[0]), g(*points[0]))
+    with pytest.raises(OverflowError):
+        autograd.compile(lambda a: math.exp(a[0]) + a[99])(np.full(100, 800.0))
+
+
 def test_values_are_differentiated_through() -> None:
     fast = autograd.compile(lambda x: math.sin(x) * x)
     x = Value(2.0)

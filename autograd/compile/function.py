@@ -23,10 +23,11 @@ from ..value import Value, data_of
 from .arguments import Arguments, Points
 from .executors import Executor
 from .flat import Builder, finished, lowered, place_of, slopes
-from .program import Program
+from .program import Floats, Program
 from .trace import Guard, traced
 
 FLOATS = {float}
+LARGE = 64  # numbers from which on arguments are put together by NumPy
 LIMIT = 64  # ways through a function before the eager engine takes those that are left
 TIERS = ("auto", "interpreter", "llvm")
 BRANCHES = ("retrace", "raise")
@@ -47,6 +48,7 @@ class Recorded(NamedTuple):
     result: Structure
     places: list[int]  # for each number of the result, its place among the program's outputs
     built: Callable[[list[float]], Any]  # the result from the outputs
+    inside: Any  # where in an array of the outputs its numbers are
     users: list[Any]  # the rows of the user's own that it was made from
     branches: dict[tuple[int, float], Recorded]  # by the first guard that came out otherwise, and by how it did
 
@@ -71,6 +73,7 @@ class Compiled:
         self._recorded: dict[Any, Recorded] = {}
         self._counts: dict[Any, int] = {}
         self._last: Recorded | None = None
+        self._arrays: Any = None  # the key of many numbers in arrays and lists
         self._direct: Recorded | None = None  # whose program may be run without looking any further at floats
         self._recording = RLock()
         update_wrapper(self, function)
@@ -108,18 +111,25 @@ class Compiled:
             if found is not None:
                 self._last = direct
                 return direct.built(found)
-        numbers: Sequence[float]
-        if not kwargs and {*map(type, args)} == FLOATS:
-            key: Any = len(args)
+        key: Any = None if kwargs else self._arrays
+        numbers: Any = None if key is None else _packed(key[0], args)
+        packed = numbers is not None
+        if packed:
+            pass
+        elif not kwargs and {*map(type, args)} == FLOATS:
+            key = len(args)
             numbers = args
         else:
             taken = Arguments(self.function, args, kwargs)
             if taken.values:
                 return self.function(*args, **kwargs)
             key, numbers = taken.key, taken.numbers
-        total = sum(numbers)
-        if total != total:  # a nan raises no flag of the processor's as it goes on through a program
-            return self.function(*args, **kwargs)
+            if len(numbers) >= LARGE and type(key) is tuple and not (taken.names or taken.statics):
+                self._arrays = key
+        if not packed:
+            total = sum(numbers)
+            if total != total:  # a nan raises no flag of the processor's as it goes on through a program
+                return self.function(*args, **kwargs)
         recorded = self._recorded.get(key)
         if recorded is None or (recorded.users and _is_outdated(recorded)):
             try:
@@ -129,7 +139,7 @@ class Compiled:
         while True:
             executor = recorded.executor
             try:
-                outputs = executor.run(numbers)
+                outputs = executor.run(numbers, np.empty(len(recorded.program.outputs)) if packed else None)
             except FAILED:
                 return self.function(*args, **kwargs)  # which says what it is that has no value
             if executor.best.flagged and self.check:
@@ -137,7 +147,7 @@ class Compiled:
             if recorded.guards:
                 failed = first_failed(recorded, outputs)
                 if failed >= 0:
-                    branch = (failed, outputs[recorded.size + failed])
+                    branch = (failed, float(outputs[recorded.size + failed]))
                     found = recorded.branches.get(branch)
                     try:
                         if found is None:
@@ -151,7 +161,7 @@ class Compiled:
             self._last = recorded
             if executor.left < 0 and not recorded.guards and not recorded.users and type(key) is int:
                 self._direct = recorded
-            return recorded.built(outputs)
+            return recorded.result.cut(outputs[recorded.inside]) if packed else recorded.built(outputs)
 
     def _first(self, key: Any, args: Any, kwargs: Any) -> Recorded:
         self._counts[key] = 1
@@ -265,6 +275,15 @@ class Compiled:
         results[i] = structure.match(self.function(*points.at(i)), "the result")
 
 
+def _packed(structures: Sequence[Structure], args: Sequence[Any]) -> Floats | None:
+    """The arguments' numbers, if they are floats and arrays of these very structures, and none is nan."""
+    parts: list[Any] = []
+    if len(args) != len(structures) or not all(s.packed(arg, parts) for s, arg in zip(structures, args, strict=True)):
+        return None
+    numbers = np.concatenate(parts)
+    return None if np.isnan(numbers).any() else numbers
+
+
 def _is_outdated(recorded: Recorded) -> bool:
     """Whether a row of the user's own that it was made from was defined anew."""
     return any(TABLE.get(row.name) is not row for row in recorded.users)
@@ -280,10 +299,14 @@ def _builder(spec: Any, places: Sequence[int], result: Structure) -> Callable[[l
     if kind is tuple and keys is None and len(children) == 2 and children[0] is None:  # a value and its slopes
         place, rest = places[0], _builder(children[1], places[1:], Structure(children[1], len(places) - 1))
         return lambda outputs: (outputs[place], rest(outputs))
-    start, count = places[0] if places else 0, len(places)
-    if [*places] == [*range(start, start + count)]:  # most often: no output is another's
-        return lambda outputs: result.rebuild(outputs[start : start + count])
     return lambda outputs: result.rebuild([outputs[place] for place in places])
+
+
+def _inside(places: Sequence[int]) -> Any:
+    """These places as an index of an array: a slice if they follow each other, as no output is another's most often."""
+    start = places[0] if places else 0
+    follow = [*places] == [*range(start, start + len(places))]
+    return slice(start, start + len(places)) if follow else np.array(places, np.intp)
 
 
 def first_failed(recorded: Recorded, outputs: Sequence[float]) -> int:
@@ -383,7 +406,7 @@ def record(
     users = [row for row in graph.rows() if row is not None and row.name in TABLE and row.name not in BUILTIN]
     recorded = Recorded(
         program, Executor(program, tier, exact, exact and not by), [*found.values()], tree, order_of_results,
-        _builder(tree.spec, order_of_results, tree),
+        _builder(tree.spec, order_of_results, tree), _inside(order_of_results),
         users, {},
     )  # fmt: skip
     compared = numbers if transform is None or transform.kind == "value_and_grad" else []

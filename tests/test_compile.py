@@ -212,7 +212,7 @@ def test_many_numbers_in_arrays_give_what_they_give_one_by_one() -> None:
             assert same(given, expected), point
             if {*map(type, [*point[1], point[2]])} == {float}:
                 assert kinds(given) == kinds(expected)
-        assert fast._arrays is not None
+        assert fast._arrays
     slopes = fast(*points[0])[1][0]
     slopes["w"][:] = 7.0  # what was given belongs to who asked
     assert same(fast(*points[0]), g(*points[0]))

@@ -73,7 +73,7 @@ class Compiled:
         self._recorded: dict[Any, Recorded] = {}
         self._counts: dict[Any, int] = {}
         self._last: Recorded | None = None
-        self._arrays: Any = None  # the key of many numbers in arrays and lists
+        self._arrays: dict[Any, Any] = {}  # keys of many numbers in arrays and lists, by the arguments' sizes
         self._direct: Recorded | None = None  # whose program may be run without looking any further at floats
         self._recording = RLock()
         update_wrapper(self, function)
@@ -111,7 +111,7 @@ class Compiled:
             if found is not None:
                 self._last = direct
                 return direct.built(found)
-        key: Any = None if kwargs else self._arrays
+        key: Any = self._arrays.get(_sizes(args)) if self._arrays and not kwargs else None
         numbers: Any = None if key is None else _packed(key[0], args)
         packed = numbers is not None
         if packed:
@@ -125,7 +125,7 @@ class Compiled:
                 return self.function(*args, **kwargs)
             key, numbers = taken.key, taken.numbers
             if len(numbers) >= LARGE and type(key) is tuple and not (taken.names or taken.statics):
-                self._arrays = key
+                self._arrays[_sizes(args)] = key
         if not packed:
             total = sum(numbers)
             if total != total:  # a nan raises no flag of the processor's as it goes on through a program
@@ -273,6 +273,12 @@ class Compiled:
 
     def _eager(self, points: Points, i: int, structure: Structure, results: Any) -> None:
         results[i] = structure.match(self.function(*points.at(i)), "the result")
+
+
+def _sizes(args: Sequence[Any]) -> Any:
+    """What tells structures apart most often, and at once."""
+    sized = (list, tuple, dict)
+    return tuple([a.shape if type(a) is np.ndarray else len(a) if isinstance(a, sized) else 0 for a in args])
 
 
 def _packed(structures: Sequence[Structure], args: Sequence[Any]) -> Floats | None:

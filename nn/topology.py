@@ -89,4 +89,5 @@ class Connection:
 
     def starts(self, now: bool = False) -> set[int]:
         """The nodes whose outputs it takes; ``now``: those of the same step, which must be computed before."""
-        return {self.source if not (now and self.delay) else self.gate, self.gate} - {None}  # type: ignore[return-value]
+        starts = set() if now and self.delay else {self.source}
+        return starts if self.gate is None else starts | {self.gate}

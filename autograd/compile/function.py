@@ -111,25 +111,10 @@ class Compiled:
             if found is not None:
                 self._last = direct
                 return direct.built(found)
-        key: Any = self._arrays.get(_sizes(args)) if self._arrays and not kwargs else None
-        numbers: Any = None if key is None else _packed(key[0], args)
-        packed = numbers is not None
-        if packed:
-            pass
-        elif not kwargs and {*map(type, args)} == FLOATS:
-            key = len(args)
-            numbers = args
-        else:
-            taken = Arguments(self.function, args, kwargs)
-            if taken.values:
-                return self.function(*args, **kwargs)
-            key, numbers = taken.key, taken.numbers
-            if len(numbers) >= LARGE and type(key) is tuple and not (taken.names or taken.statics):
-                self._arrays[_sizes(args)] = key
-        if not packed:
-            total = sum(numbers)
-            if total != total:  # a nan raises no flag of the processor's as it goes on through a program
-                return self.function(*args, **kwargs)
+        packed = _packed(self._arrays.get(_sizes(args)), args) if self._arrays and not kwargs else None
+        key, numbers = packed or self._listed(args, kwargs)
+        if key is None:
+            return self.function(*args, **kwargs)
         recorded = self._recorded.get(key)
         if recorded is None or (recorded.users and _is_outdated(recorded)):
             try:
@@ -162,6 +147,20 @@ class Compiled:
             if executor.left < 0 and not recorded.guards and not recorded.users and type(key) is int:
                 self._direct = recorded
             return recorded.result.cut(outputs[recorded.inside]) if packed else recorded.built(outputs)
+
+    def _listed(self, args: Any, kwargs: Any) -> tuple[Any, Sequence[float]]:
+        """What a program is recorded for, and its numbers; None for Values and nan, which the function itself takes."""
+        if not kwargs and {*map(type, args)} == FLOATS:
+            key, numbers = len(args), args
+        else:
+            taken = Arguments(self.function, args, kwargs)
+            if taken.values:
+                return None, ()
+            key, numbers = taken.key, taken.numbers
+            if len(numbers) >= LARGE and type(key) is tuple and not (taken.names or taken.statics):
+                self._arrays[_sizes(args)] = key
+        total = sum(numbers)  # a nan raises no flag of the processor's as it goes on through a program
+        return (key if total == total else None), numbers
 
     def _first(self, key: Any, args: Any, kwargs: Any) -> Recorded:
         self._counts[key] = 1
@@ -281,13 +280,13 @@ def _sizes(args: Sequence[Any]) -> Any:
     return tuple([a.shape if type(a) is np.ndarray else len(a) if isinstance(a, sized) else 0 for a in args])
 
 
-def _packed(structures: Sequence[Structure], args: Sequence[Any]) -> Floats | None:
-    """The arguments' numbers, if they are floats and arrays of these very structures, and none is nan."""
+def _packed(key: Any, args: Sequence[Any]) -> tuple[Any, Floats] | None:
+    """The key, and the arguments' numbers, if they are floats and arrays as it has them, and none is nan."""
     parts: list[Any] = []
-    if len(args) != len(structures) or not all(s.packed(arg, parts) for s, arg in zip(structures, args, strict=True)):
+    if key is None or not all(structure.packed(arg, parts) for structure, arg in zip(key[0], args, strict=True)):
         return None
     numbers = np.concatenate(parts)
-    return None if np.isnan(numbers).any() else numbers
+    return None if np.isnan(numbers).any() else (key, numbers)
 
 
 def _is_outdated(recorded: Recorded) -> bool:

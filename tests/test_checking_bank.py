@@ -48,7 +48,7 @@ def scaled(original: Primitive, factor: float) -> Primitive:
         )
     else:
         inner = partials
-        partials = lambda *args: [p if type(p) is int and p == 0 else p * factor for p in inner(*args)]  # noqa: E731
+        partials = lambda *args: [p if type(p) is int and p == 0 else p * factor for p in inner(*args)]  # noqa: E731  # as short as its formula
     return dataclasses.replace(original, partials=partials)
 
 
@@ -199,7 +199,7 @@ def test_no_other_period_does_either(base: float) -> None:
     for k in range(2, 20):
         period = base**-k
         if period > 1e-10:
-            wavy = lambda x, p=period: x + p * math.sin(2 * math.pi * x / p)  # noqa: E731
+            wavy = lambda x, p=period: x + p * math.sin(2 * math.pi * x / p)  # noqa: E731  # as short as its formula
             found = row(Primitive("wavy", wavy, (lambda y, x: 1.0,)), 0.7)
             assert found.verdict not in SURE, (base, k, found)
 
@@ -316,7 +316,7 @@ def test_a_fit_of_huge_and_tiny_samples_is_the_same() -> None:
 
 def test_noise_in_a_black_box_is_estimated() -> None:
     for x in (1e-3, 1e-6, 1e-9):
-        f: Callable[[float], float] = lambda t: (math.exp(t) - 1) / t  # noqa: E731
+        f: Callable[[float], float] = lambda t: (math.exp(t) - 1) / t  # noqa: E731  # as short as its formula
         assert 1e-17 / x < noise_along(f, x, f(x), 2.0**-40) < 1e-14 / x
     assert noise_along(math.exp, 1.0, math.e, 2.0**-40) < 1e-14
     assert noise_along(lambda t: 3.0, 1.0, 3.0, 2.0**-40) == 0.0

@@ -75,7 +75,7 @@ def noisy() -> list[tuple[Task, float]]:
 def test_a_known_noise_is_found() -> None:
     for amplitude in (1e-3, 1e-6, 1e-10):
         for x in np.linspace(0.1, 3.0, 12):
-            f = lambda t, a=amplitude: math.sin(t) + a * ripple(t)  # noqa: E731
+            f = lambda t, a=amplitude: math.sin(t) + a * ripple(t)  # noqa: E731  # as short as its formula
             found = noise_along(f, float(x), f(float(x)), 2.0**-35)
             assert 0.2 < found / 3 / (amplitude / math.sqrt(3)) < 4
 
@@ -121,7 +121,7 @@ SOLVERS = {"fixed_point": fixed_point, "descent": descent, "bisection": bisectio
 def test_solvers_that_stop_at_a_coarse_tolerance(name: str, tolerance: float) -> None:
     accused = 0
     for x in np.linspace(0.4, 1.1, 15):
-        f = lambda x: SOLVERS[name](x, tolerance)  # noqa: E731
+        f = lambda x: SOLVERS[name](x, tolerance)  # noqa: E731  # as short as its formula
         slope = implicit(name, float(x))
         right = row(f, float(x), slope)
         accused += not right.passed
@@ -173,7 +173,7 @@ def test_wrong_slopes_that_were_missed(f: Callable[[float], float], x: float, cl
 @pytest.mark.parametrize("x", [-100.0, -5.0, -0.3])
 def test_where_a_function_stands_still_a_slope_is_wrong_and_none_is_right(x: float) -> None:
     """It begins to move by less and less, and not by the jump of a stair."""
-    relu = lambda x: max(x, 0.0)  # noqa: E731
+    relu = lambda x: max(x, 0.0)  # noqa: E731  # as short as its formula
     assert row(relu, x, 0.0).verdict == "ok"
     for claim in (1.0, 0.01, -0.01):
         assert row(relu, x, claim).verdict == "wrong"

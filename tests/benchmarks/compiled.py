@@ -333,8 +333,8 @@ def numba(program: str) -> dict[str, float]:
     import numpy as np
     from numba import njit
 
-    @njit  # type: ignore[untyped-decorator]
-    def price(s0, k, r, v, t, zs):  # type: ignore[no-untyped-def]
+    @njit  # type: ignore[untyped-decorator]  # numba publishes no types
+    def price(s0, k, r, v, t, zs):  # type: ignore[no-untyped-def]  # nor does it take any
         n, m = zs.shape
         dt = t / m
         drift, vol, discount = (r - 0.5 * v * v) * dt, v * sqrt(dt), exp(-r * t)

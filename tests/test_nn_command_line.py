@@ -513,10 +513,11 @@ def test_files_that_cannot_be_read_or_written(xor: Path, tmp_path: Path, capsys:
 def test_a_rate_at_which_training_diverges(tmp_path: Path, capsys: Captured):
     data = people(tmp_path / "people.csv")
     options = ["--target", "income", "--impute", "mean", "--optimizer", "sgd", "--rate", "1e6", "--activation", "relu"]
+    options += ["--batch", "16", "--held-out", "0"]  # or the held-out rows' loss may be the first that is too large
     assert main(["train", str(data), "-o", str(tmp_path / "out"), *options]) == 1
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert re.match(r"nn: epoch \d+, (validation )?sample \d+", err)
+    assert re.match(r"nn: epoch \d+, sample \d+", err)
     assert names(tmp_path / "out") == set()
 
 

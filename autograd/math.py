@@ -4,6 +4,8 @@ Beside the names of ``math`` there are ``sign``, ``where``, the activation funct
 distribution (``norm_pdf``, ``norm_cdf``, ``norm_ppf``), ``erfinv``, ``digamma`` and ``polygamma``, and, under the names
 of the built-ins, ``abs``, ``min``, ``max`` and ``sum``.  What is for integers only (``comb``, ``gcd``) is not here.
 ``floor``, ``ceil`` and ``trunc`` give floats; ``isclose``, ``isfinite``, ``isinf`` and ``isnan`` tell of Values' data.
+NumPy's functions of an array of objects (``np.exp``, ``np.hypot``, ``np.std``) work on arrays of Values; of
+``np.logaddexp`` it has none, which raises TypeError: ``logsumexp([a, b])`` is the same.
 
 >>> from autograd import Value
 >>> exp(0.0), exp(Value(0.0))

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
-from random import Random
-from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import autograd
 from autograd import Value, no_grad
-from autograd.backward import topological
 from autograd.diagnosis import why_not_finite
-from autograd.primitives import Primitive
 
 from .layers import Dropout
 from .losses import Loss
@@ -25,92 +19,27 @@ from .optim import Optimizer
 from .rows import SampleError
 
 if TYPE_CHECKING:
-    from autograd.compile.captured import Captured
+    from autograd.compile.recorder import Recorder
 
 Sample = tuple[list[float], Any]
-T = TypeVar("T")
-WORTH = 1_000_000  # operations to come from which on it pays to record a program: some .2 s of the eager engine
-OWN = ("nn", "autograd")
 LARGE = 10.0  # inputs beyond are of a scale that networks learn badly from
 
 
-class Recording:
-    """A function of a model and of each of some points, run as a program once there is enough to do.
+def recorder(
+    model: Module,
+    function: Callable[..., Any],
+    points: Sequence[Any],
+    calls: int,
+    how: bool | None,
+    by: Iterable[Value] = (),
+) -> Recorder:
+    """A function of the model and of each of the points, recorded as ``fit``'s ``compile`` says."""
+    from autograd.compile.recorder import Recorder  # which loads NumPy
 
-    ``how`` is ``fit``'s ``compile``.  What is not recorded is left to the eager engine: None stands for its results.
-    """
-
-    def __init__(
-        self,
-        model: Module,
-        function: Callable[..., Any],
-        points: Sequence[Any],
-        calls: int,
-        how: bool | None,
-        by: Sequence[Value] = (),
-    ) -> None:
-        self.model, self.function, self.points, self.calls, self.by = model, function, points, calls, by
-        self.how = how
-        self.program: Captured | None = None
-        self.seen = False
-
-    def see(self, outputs: Any) -> None:
-        """Look at what the first call gave: record the function if all ``calls`` of it are worth that."""
-        if not self.seen:
-            self.seen = True
-            operations = len(topological(*[y for y in _flat(outputs) if isinstance(y, Value)]))
-            worth = self.how or (self.how is None and operations * self.calls >= WORTH and is_own(self.function))
-            if worth and autograd.__native__ and not self._is_random():
-                self._record()
-
-    def again(self, point: int) -> None:
-        """After code of somebody else's has run: what the program gives must still be what the function does.
-
-        If it is not, the model was changed in other ways than by training, and is recorded anew; not so where it has
-        come to draw random numbers.
-        """
-        if self._is_random():
-            self.program = None
-        elif self._asked(lambda program: program.check(point)) is False:
-            self._record()
-
-    def sums(self, at: Sequence[int]) -> tuple[float, Any, Any] | None:
-        """The sums of the function and of its slopes by ``by``, and for each of these whether it took part."""
-        return self._asked(lambda program: program.sums(at))
-
-    def results(self) -> list[Any] | None:
-        """What the function gives at all points, with floats for Values."""
-        return self._asked(lambda program: program.results(range(len(self.points))))
-
-    def _record(self) -> None:
-        from autograd.compile.captured import Captured
-
-        try:
-            self.program = Captured(self.function, self.points, self.model.parameters(), self.by)
-            self.program.check(0)
-        except Exception as error:
-            undefined = isinstance(error, ArithmeticError | ValueError)  # the eager engine says of which sample
-            if self.how and not undefined:
-                raise TypeError(f"this model and its loss cannot be compiled: {error}") from error
-            self.program = None
-
-    def _asked(self, question: Callable[[Captured], T]) -> T | None:
-        if self.program is None:
-            return None
-        try:
-            return question(self.program)
-        except Exception:  # whatever it is, the eager engine comes to it too, and says of which sample
-            self.program = None
-            return None
-
-    def _is_random(self) -> bool:
-        return any(dropout.training and dropout.p for dropout in self._dropouts)
-
-    @cached_property
-    def _dropouts(self) -> list[Dropout]:
-        """Those that ``fit`` tells that it trains: what is put into the model later passes everything."""
-        modules = [self.model, *(module for _, module in self.model.modules())]
-        return [module for module in modules if isinstance(module, Dropout)]
+    modules = [model, *(module for _, module in model.modules())]
+    dropouts = [module for module in modules if isinstance(module, Dropout)]  # of which fit tells whether it trains
+    is_random = lambda: any(dropout.training and dropout.p for dropout in dropouts)  # noqa: E731  # what else is it
+    return Recorder(function, points, calls, model.parameters, by, how, is_random)
 
 
 @dataclass(frozen=True)
@@ -139,7 +68,16 @@ class Run:
     ) -> None:
         self.model, self.loss, self.samples, self.optimizer, self.l2 = model, loss, samples, optimizer, l2
         by = () if optimizer is None else optimizer.parameters
-        self.recording = Recording(model, Losses(model, loss), samples, epochs * len(samples), how, by)
+        self.recorder = recorder(model, Losses(model, loss), samples, epochs * len(samples), how, by)
+
+    def try_shapes(self, places: Callable[[int], str]) -> None:
+        """Where samples differ in shape, try one of each, so that one that does not fit is named before any step."""
+        first: dict[tuple[int | None, ...], int] = {}
+        for i, sample in enumerate(self.samples):
+            first.setdefault(tuple([len(part) if isinstance(part, list) else None for part in sample]), i)
+        for i in first.values() if len(first) > 1 else ():
+            with suppress(ArithmeticError), _blaming(places(i)):  # what is not finite is said when its turn comes
+                self.recorder.function(*self.samples[i])
 
     def step(self, at: Sequence[int], places: Callable[[int], str]) -> float:
         """Train on the samples at these places; their mean loss, from before the step."""
@@ -149,7 +87,7 @@ class Run:
 
         assert self.optimizer is not None
         parameters = self.optimizer.parameters
-        sums = self.recording.sums(at)
+        sums = self.recorder.sums(at)
         if sums is None:
             total, slopes, has = self._sums({places(i): self.samples[i] for i in at})
         else:
@@ -172,7 +110,7 @@ class Run:
 
     def mean(self, places: Callable[[int], str]) -> float:
         """The mean loss over all samples."""
-        losses = self.recording.results()
+        losses = self.recorder.results()
         if losses is None:
             losses = [self._value(places(i), sample).data for i, sample in enumerate(self.samples)]
         total: float = sum(losses)
@@ -197,14 +135,14 @@ class Run:
         """The loss of one sample; FloatingPointError if it is not finite."""
         x, target = sample
         with _blaming(place):
-            value = self.recording.function(x, target)
+            value = self.recorder.function(x, target)
         if not isinstance(value, Value):
             raise TypeError(f"the loss must be a Value computed from the model's parameters, not {value!r}")
         if not math.isfinite(value.data):
             raise FloatingPointError(
                 f"{place}: the loss is {value.data}; first bad operation: {why_not_finite(value)}. {_REMEDY}"
             )
-        self.recording.see(value)
+        self.recorder.see(value)
         return value
 
     def _diagnosis(self, batch: Mapping[str, Sample]) -> str | None:
@@ -216,30 +154,6 @@ class Run:
         return None
 
 
-def is_own(item: Any, known: set[int] | None = None) -> bool:
-    """Whether all code in an object is this library's: then what it computes is a function of its arguments alone.
-
-    A function of somebody else's may count its calls, print, or draw random numbers.
-    """
-    known = set() if known is None else known
-    if isinstance(item, Value | float | int | str | Random) or item is None or id(item) in known:
-        return True
-    known.add(id(item))
-    if isinstance(item, dict):
-        return all(is_own(part, known) for part in item.values())
-    if isinstance(item, list | tuple | set | frozenset):
-        return all(is_own(part, known) for part in item)
-    if isinstance(item, MethodType):
-        return (type(item.__self__).__module__ or "").partition(".")[0] in OWN
-    kind = item if isinstance(item, FunctionType | type) else type(item)
-    if (kind.__module__ or "").partition(".")[0] not in OWN:
-        return False
-    slots = [getattr(item, name, None) for name in getattr(kind, "__slots__", ())]
-    return isinstance(item, FunctionType | Primitive) or (
-        is_own(slots, known) and is_own(getattr(item, "__dict__", {}), known)
-    )
-
-
 def warn_of_scale(model: Module, loss: Loss, samples: Sequence[Sample]) -> None:
     """Warn if inputs are large and the loss is as if each sample had the inputs of another: nothing was learned."""
     largest = max(abs(x) for xs, _ in samples for x in xs)
@@ -248,8 +162,8 @@ def warn_of_scale(model: Module, loss: Loss, samples: Sequence[Sample]) -> None:
     turned = [(xs, t) for (xs, _), (_, t) in zip([*samples[1:], samples[0]], samples, strict=True)]
     try:
         own, others = (Run(model, loss, part).mean(lambda i: f"sample {i}") for part in (samples, turned))
-    except FloatingPointError:
-        return  # which the next epoch says, if there is one
+    except (FloatingPointError, ValueError):
+        return  # which the next epoch says, if there is one; or targets of several shapes
     if own > 0.98 * others:
         warnings.warn(
             f"the first epoch taught the model nothing about its inputs, which reach {largest:g}: scale them, "
@@ -260,16 +174,16 @@ def warn_of_scale(model: Module, loss: Loss, samples: Sequence[Sample]) -> None:
         )
 
 
-def outputs_of(recording: Recording) -> list[Any]:
-    """What the model gives at all points of its recording, as plain numbers."""
+def outputs_of(recorder: Recorder) -> list[Any]:
+    """What the model gives at all points of its recorder, as plain numbers."""
     first = []
-    if not recording.seen and recording.points:
-        first = [recording.function(*recording.points[0])]
-        recording.see(first)
-    given = recording.results()
+    if not recorder.seen and recorder.points:
+        first = [recorder.function(*recorder.points[0])]
+        recorder.see(first)
+    given = recorder.results()
     if given is None:
         with no_grad():
-            given = [*first, *(recording.function(*point) for point in recording.points[len(first) :])]
+            given = [*first, *(recorder.function(*point) for point in recorder.points[len(first) :])]
     return [_plain(outputs) for outputs in given]
 
 
@@ -290,10 +204,6 @@ def _blaming(place: str) -> Iterator[None]:
 def _span(batch: Mapping[str, Sample]) -> str:
     first, *rest = batch
     return first if not rest else f"{first} and {len(rest)} more in its batch"
-
-
-def _flat(outputs: Any) -> list[Any]:
-    return [y for part in outputs for y in _flat(part)] if isinstance(outputs, list | tuple) else [outputs]
 
 
 def _plain(outputs: Any) -> Any:

@@ -20,7 +20,7 @@ from .losses import Loss, accuracy, half_squared, loss_function
 from .module import Module
 from .optim import OPTIMIZERS, SGD, Optimizer
 from .rows import listed, named, numbers, target
-from .steps import Recording, Run, Sample, is_own, outputs_of, warn_of_scale
+from .steps import Run, Sample, outputs_of, recorder, warn_of_scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -112,7 +112,8 @@ def fit(
     """Train the model in place, and return the History.
 
     A sample is a list of numbers (or one number, for a model with one input) and its target what ``loss`` takes; arrays
-    will do, and DataFrames, by their rows.  A step moves the optimizer's parameters against the gradient of the mean
+    will do, and DataFrames, by their rows; samples may differ in length where the model takes that (a Network with
+    delays).  A step moves the optimizer's parameters against the gradient of the mean
     loss over a batch, plus ``l2`` times the sum of the squares of those that took part.
 
     - ``loss``: a function of (outputs, target), or the name of one in ``nn.losses``: half_squared, mean_squared (mse),
@@ -175,15 +176,19 @@ def fit(
     model.zero_grad()
     run = Run(model, loss_function(loss), samples, epochs, optimizer, l2, compile)
     checked = Run(model, run.loss, [*held_out.values()], epochs, how=compile)
+    run.try_shapes("sample {}".format)
+    checked.try_shapes([*held_out].__getitem__)
     measured = checked.samples or samples
-    shown = Recording(model, model, [(x,) for x, _ in measured], epochs * len(measured), compile)
+    shown = recorder(model, model, [(x,) for x, _ in measured], epochs * len(measured), compile)
     history = History(metrics={name: [] for name in metrics})
     best: tuple[float, dict[str, float]] | None = None
     since = 0
     was_training = model.training
     modules = [model, *(module for _, module in model.modules())]
+    from autograd.compile.recorder import is_own
+
     # code of others may have changed anything in the epoch before
-    foreign = not (is_own(metrics) and is_own(optimizer) and (not compile or is_own(run.recording.function)))
+    foreign = not (is_own(metrics) and is_own(optimizer) and (not compile or is_own(run.recorder.function)))
     try:
         with _bar(progress, epochs * len(order)) as bar:
             for epoch in range(1, epochs + 1):
@@ -192,7 +197,7 @@ def fit(
                 total = rate = 0.0
                 _tell(modules, True)
                 if callbacks or foreign:
-                    run.recording.again(order[0])
+                    run.recorder.again(order[0])
                 for start in range(0, len(order), size):
                     batch = order[start : start + size]
                     rate = optimizer.current_rate
@@ -200,7 +205,7 @@ def fit(
                     bar.update(len(batch))
                 _tell(modules, False)
                 if callbacks or foreign:
-                    checked.recording.again(0)
+                    checked.recorder.again(0)
                     shown.again(0)
                 validated = []
                 if held_out:
@@ -263,7 +268,7 @@ def predict(model: Module, inputs: Iterable[Any]) -> list[Any]: ...
 def predict(model: Module, inputs: Iterable[Any]) -> list[Any]:
     """What the model gives for each sample, as plain numbers: a float, or a list of floats if it gives a list."""
     points = [(numbers(f"input {i}", x),) for i, x in enumerate(listed("inputs", inputs))]
-    return outputs_of(Recording(model, model, points, len(points), None))
+    return outputs_of(recorder(model, model, points, len(points), None))
 
 
 # ---- samples ---------------------------------------------------------------------------------------------------------
@@ -274,18 +279,7 @@ def _samples(what: str, inputs: Iterable[Any], targets: Iterable[Any]) -> list[S
     ts = [target(f"{what}target {i}", t) for i, t in enumerate(listed(f"{what}targets", targets))]
     if len(xs) != len(ts) or not xs:
         raise ValueError(f"each {what}input needs a target: {len(xs)} inputs, {len(ts)} targets")
-    for name, rows in (("input", xs), ("target", ts)):
-        for i, row in enumerate(rows):
-            if _width(row) != _width(rows[0]):
-                raise ValueError(
-                    f"{what}{name} {i} has {_width(row) or 'no list of'} numbers, where {what}{name} 0 has "
-                    f"{_width(rows[0]) or 'no list of them'}"
-                )
     return list(zip(xs, ts, strict=True))
-
-
-def _width(row: Any) -> int | None:
-    return len(row) if isinstance(row, list) else None
 
 
 def _count(share: float, total: int) -> int:

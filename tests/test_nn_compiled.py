@@ -11,8 +11,9 @@ import pytest
 import autograd
 import nn
 from autograd import Value
+from autograd.compile import recorder
 from autograd.compile.captured import Captured, UnlikeError
-from nn import MLP, Adam, Dropout, Layer, Module, Network, Sequential, fit, predict, steps
+from nn import MLP, Adam, Dropout, Layer, Module, Network, Sequential, fit, predict
 
 pytestmark = pytest.mark.skipif(not autograd.__native__, reason="fit compiles where the engine is compiled")
 
@@ -40,7 +41,7 @@ CASES = {
 
 @pytest.fixture(autouse=True)
 def _worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "WORTH", 1)
+    monkeypatch.setattr(recorder, "WORTH", 1)
 
 
 @pytest.fixture
@@ -94,13 +95,13 @@ def test_predictions_have_its_bits(loss: str, programs: list[Captured], monkeypa
     model = CASES[loss][0]()
     compiled = predict(model, POINTS)
     assert len(programs) == 1
-    monkeypatch.setattr(steps, "WORTH", 10**12)
+    monkeypatch.setattr(recorder, "WORTH", 10**12)
     assert compiled == predict(model, POINTS)
     assert len(programs) == 1
 
 
 def test_short_trainings_are_not_compiled(programs: list[Captured], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "WORTH", 1_000_000)
+    monkeypatch.setattr(recorder, "WORTH", 1_000_000)
     trained(MLP(3, [5, 1], seed=0), HEIGHTS, epochs=2)
     assert not programs
 
@@ -392,3 +393,64 @@ def test_ctrl_c_between_two_steps(programs: list[Captured]) -> None:
     fit(twin, POINTS, HEIGHTS, epochs=2, batch_size=1, seed=None, compile=False)
     fit(twin, POINTS[:18], HEIGHTS[:18], epochs=1, batch_size=1, seed=None, compile=False)
     assert model.state_dict() == twin.state_dict()
+
+
+def sequences(count: int) -> tuple[list[list[float]], list[float]]:
+    """Sequences of 2 to 6 numbers, and what an exponential mean of each comes to."""
+    rng, rows, ends = random.Random(1), [], []
+    for _ in range(count):
+        row = [rng.uniform(-1, 1) for _ in range(rng.randint(2, 6))]
+        mean = 0.0
+        for x in row:
+            mean = 0.7 * mean + 0.3 * x
+        rows.append(row)
+        ends.append(mean)
+    return rows, ends
+
+
+def memory() -> Network:
+    network = Network([{"kind": "input"}, {"kind": "output", "activation": "linear"}])
+    network.add_connection(0, 1, 0.1)
+    network.add_connection(1, 1, 0.2, delay=1)
+    return network
+
+
+@pytest.mark.parametrize("size", [1, 8, None])
+def test_samples_of_several_lengths_have_a_program_each(size: int | None, programs: list[Captured]) -> None:
+    rows, ends = sequences(60)
+    options: dict[str, Any] = {"optimizer": "adam", "epochs": 6, "batch_size": size, "validation": (rows[:9], ends[:9])}
+    made = {how: memory() for how in (False, True)}
+    eager, compiled = [fit(network, rows, ends, compile=how, **options) for how, network in made.items()]
+    assert len({id(program) for program in programs}) == 5 + len({len(row) for row in rows[:9]})
+    close = pytest.approx if size != 1 else lambda x, **_: x
+    assert compiled.loss == close(eager.loss, rel=1e-12)
+    assert made[True].state_dict() == close(made[False].state_dict(), rel=1e-12)
+    programs.clear()
+    outputs = predict(made[True], rows * 5)
+    assert len({id(program) for program in programs}) == 5
+    assert outputs == [[y.data for y in made[True](row)] for row in rows] * 5
+
+
+def test_it_learns_from_sequences_of_several_lengths_what_made_them() -> None:
+    network = memory()
+    fit(network, *sequences(60), optimizer=Adam(network.parameters(), 0.05), epochs=200, batch_size=20)
+    assert network.state_dict() == pytest.approx({"w0->1": 0.3, "w1->1@1": 0.7, "b1": 0.0}, abs=1e-6)
+
+
+def test_many_lengths_of_few_samples_are_not_worth_programs(programs: list[Captured]) -> None:
+    rows, ends = sequences(60)
+    fit(memory(), rows, ends, epochs=4)  # 240 losses, and 250 would do for 5 lengths
+    assert not programs
+    fit(memory(), rows, ends, epochs=5)
+    assert programs
+
+
+def test_one_sample_of_another_length_is_named_before_any_step() -> None:
+    model = MLP(3, [2, 1], seed=0)
+    before = model.state_dict()
+    with pytest.raises(ValueError, match=r"^sample 40: this MLP takes 3 inputs, not 2"):
+        fit(model, [*POINTS[:40], [0.5, 0.5]], HEIGHTS, batch_size=1)
+    held_out = [[1.0] * 3, [1.0]], [0.0, 0.0]
+    with pytest.raises(ValueError, match=r"^validation sample 1: this MLP takes 3 inputs, not 1"):
+        fit(model, POINTS, HEIGHTS, batch_size=1, validation=held_out)
+    assert model.state_dict() == before

@@ -333,11 +333,14 @@ def test_samples_that_do_not_fit_are_refused():
     for call, message in [
         (lambda: fit(model, POINTS, HEIGHTS[:4]), "each input needs a target: 5 inputs, 4 targets"),
         (lambda: fit(model, [], []), "each input needs a target: 0 inputs"),
-        (lambda: fit(model, [[1.0, 2.0], [1.0]], [0, 0]), "input 1 has 1 numbers, where input 0 has 2"),
+        (lambda: fit(model, [[1.0, 2.0], [1.0]], [0, 0]), "^sample 1: .*takes 2 inputs, not 1"),
         (lambda: fit(model, [[1.0, math.nan]], [0]), "input 0 is nan, not a finite number"),
         (lambda: fit(model, [[1.0, "2"]], [0]), "input 0 must be a number, not str '2'"),
         (lambda: fit(model, [[1.0, 2.0]], [math.inf]), "target 0 is inf"),
-        (lambda: fit(model, [[1.0, 2.0]] * 2, [0, [0]]), "target 1 has 1 numbers, where target 0 has no list"),
+        (
+            lambda: fit(model, [[1.0, 2.0]] * 2, [0, [0, 1]]),
+            "^sample 1: half_squared needs a target for each output: 1",
+        ),
         (lambda: fit(model, POINTS, HEIGHTS, validation=([], [])), "each validation input needs a target: 0"),
         (lambda: fit(model, POINTS, HEIGHTS, validation=0.01), r"validation=0\.01 of 5 samples leaves none"),
         (lambda: fit(model, POINTS, HEIGHTS, validation=1.0), "leaves none"),

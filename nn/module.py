@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from numbers import Real
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self
 
 from autograd import Value
-from autograd.files import write
+
+from .exchange import files
+from .rows import finite
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -21,9 +19,6 @@ else:
     from typing import TypeVar
 
     Out = TypeVar("Out")  # Python 3.13 is the first whose own has defaults
-
-FORMAT = "glassgrad model"
-VERSION = 1
 
 
 class Module(Generic[Out]):
@@ -111,14 +106,8 @@ class Module(Generic[Out]):
 
         The file is replaced as a whole or not at all.  Raises ValueError for a parameter that is not finite.
         """
-        document = {
-            "format": FORMAT,
-            "version": VERSION,
-            "kind": type(self).__name__,
-            "architecture": self.architecture(),
-            "parameters": {name: finite(f"parameter {name}", x) for name, x in self.state_dict().items()},
-        }
-        write(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+        parameters = {name: finite(f"parameter {name}", x) for name, x in self.state_dict().items()}
+        files.save(path, type(self).__name__, self.architecture(), parameters)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -127,15 +116,14 @@ class Module(Generic[Out]):
         Raises ValueError, saying what is wrong, if the file is cut short or no saved model, of another version or
         another kind, or if its parameters do not fit its architecture or are not finite.
         """
-        document = _read(path)
+        kind, architecture, parameters = files.read(path)
         kinds = {kind.__name__: kind for kind in _family(cls)}
-        kind = document["kind"]
         if kind not in kinds:
             remedy = "define (import) that class before loading" if cls is Module else "load it with nn.load"
             raise ValueError(f"{path} holds a model of kind {kind!r}, not {cls.__name__}: {remedy}")
         try:
-            model: Self = kinds[kind](**document["architecture"])
-            model.load_state_dict(document["parameters"])
+            model: Self = kinds[kind](**architecture)
+            model.load_state_dict(parameters)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ValueError(f"{path} does not describe a {kind}: {error}") from error
         return model
@@ -171,51 +159,3 @@ def _family(cls: type[Module]) -> Iterator[type[Any]]:
 
 def _few(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def finite(what: str, x: Any) -> float:
-    """``x`` as a float; ValueError, saying what it is, if it is no real number or not finite as a float."""
-    if type(x) is float and math.isfinite(x):  # almost always
-        return x
-    if not isinstance(x, Real):
-        raise ValueError(f"{what} must be a number, not {type(x).__name__} {x!r}")
-    try:
-        number = float(x)
-    except OverflowError:  # an int too large
-        number = math.inf
-    if not math.isfinite(number):
-        raise ValueError(f"{what} is {x}, not a finite number")
-    return number
-
-
-def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    try:
-        document = json.loads(Path(path).read_bytes(), parse_constant=_refuse, object_pairs_hook=_unique)
-    except (RecursionError, ValueError) as error:
-        raise ValueError(f"{path} is no saved model, or is cut short or damaged: {error}") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ValueError(f'{path} is no saved model: it must be a JSON object with "format": "{FORMAT}"')
-    if document.get("version") != VERSION:
-        raise ValueError(
-            f"{path} is a saved model of version {document.get('version')!r}, and this program reads version "
-            f"{VERSION}: use the program that wrote it, or a newer one"
-        )
-    for key, kind in (("kind", str), ("architecture", dict), ("parameters", dict)):
-        if not isinstance(document.get(key), kind):
-            raise ValueError(f"{path} is no complete saved model: its {key!r} is missing or not a {kind.__name__}")
-    for name, x in document["parameters"].items():
-        if type(x) not in (float, int):
-            raise ValueError(f"{path} is no saved model: its parameter {name} is {x!r}, not a number")
-    return document
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no finite number")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} occurs twice")
-    return result

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple, Self, TypeVar
 from autograd import Value, gradients
 
 from .exchange import drawing, genomes, javascript
+from .exchange.functions import AGGREGATIONS
 from .layers import Activation, Initialiser, Seed, activation_function, activation_name, generator, initialiser
 from .losses import Loss, half_squared, loss_function
 from .module import Module
 from .rows import SampleError, listed, named
-from .topology import AGGREGATIONS, KINDS, Connection, Node
+from .topology import KINDS, Connection, Node
 
 T = TypeVar("T")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Set
 from numbers import Real
 from operator import index
@@ -9,14 +10,27 @@ from typing import Any
 
 from autograd import Value
 
-from .module import finite
-
 
 class SampleError(ValueError):
     """A sample that does not fit the model or the loss: no rate would help."""
 
 
 NUMBER = (Value, float, int, Real)  # the usual ones first, as asking an abstract class takes long
+
+
+def finite(what: str, x: Any) -> float:
+    """``x`` as a float; ValueError, saying what it is, if it is no real number or not finite as a float."""
+    if type(x) is float and math.isfinite(x):  # almost always
+        return x
+    if not isinstance(x, Real):
+        raise ValueError(f"{what} must be a number, not {type(x).__name__} {x!r}")
+    try:
+        number = float(x)
+    except OverflowError:  # an int too large
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{what} is {x}, not a finite number")
+    return number
 
 
 def listed(what: str, data: Any) -> list[Any]:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from nn import Network
+from nn.exchange.functions import AGGREGATIONS
 from nn.layers import ACTIVATIONS
-from nn.topology import AGGREGATIONS
 from tests.browser import chromium, complaints, requests, violations
 
 NODE = shutil.which("node")
@@ -141,7 +141,7 @@ def test_what_has_no_javascript_is_refused():
         Network.layered(2, 1, output=branching, seed=0).to_javascript()
     median = Network([{"kind": "input"}, {"kind": "output", "aggregation": "median"}], [{"source": 0, "target": 1}])
     median.add_connection(0, 1, 2.0, delay=1)
-    with pytest.raises(ValueError, match=r"at topology.py:\d+ decides"):
+    with pytest.raises(ValueError, match=r"at functions.py:\d+ decides"):
         median.to_javascript()
 
 

@@ -1,14 +1,16 @@
-"""neat-python's activation functions on Values: the same operations in the same order, so the same bits.
+"""neat-python's activations and aggregations on Values: the same operations in the same order, so the same bits.
 
 They choose by ``where``, not by ``if``, so that a program of one goes for all numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd.math import abs, exp, log, max, min, relu, sin, tanh, where
+from autograd import Value
+from autograd import primitive as _primitive
+from autograd.math import abs, dot, exp, log, max, min, prod, relu, sin, tanh, where
 
 
 def _within(limit: float, x: Any) -> Any:
@@ -113,3 +115,44 @@ NEAT: dict[str, Callable[[Any], Any]] = {
         neat_identity, neat_clamped, neat_inv, neat_log, neat_exp, neat_abs, neat_hat, neat_square, neat_cube,
     )
 }  # fmt: skip
+
+# Python's own sum, whatever it does: from 3.12 on it compensates for rounding
+_total = _primitive("builtin_sum", lambda *xs: sum(xs), variadic=lambda y, *xs: [1] * len(xs), gather=tuple)
+
+
+def _maxabs(terms: Sequence[Any]) -> Any:
+    """The first of the terms that are largest in size."""
+    best = terms[0]
+    for term in terms[1:]:
+        best = where(abs(term) > abs(best), term, best)
+    return best
+
+
+def _median(terms: Sequence[Any]) -> Any:
+    """The term in the middle, or the mean of the two."""
+    ordered = sorted(terms, key=lambda x: x.data if isinstance(x, Value) else x)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else _mean(ordered[half - 1 : half + 1])
+
+
+def _mean(terms: Sequence[Any]) -> Any:
+    return _total(terms) / float(len(terms))
+
+
+def _of_products(function: Callable[[Sequence[Any]], Any], of_none: float = 0.0) -> Callable[[Any, Any], Any]:
+    """A function of the products of weights and sources, and what it is of none."""
+    return lambda weights, sources: (
+        function([x * w for x, w in zip(sources, weights, strict=True)]) if weights else of_none
+    )
+
+
+AGGREGATIONS: dict[str, Callable[[Sequence[Any], Sequence[Any]], Any]] = {  # of weights and sources
+    "sum": lambda weights, sources: dot(weights, sources) if weights else 0.0,
+    "builtin_sum": _of_products(_total),
+    "product": _of_products(prod, 1.0),
+    "max": _of_products(lambda terms: max(*terms, -float("inf"))),
+    "min": _of_products(lambda terms: min(*terms, float("inf"))),
+    "maxabs": _of_products(_maxabs),
+    "median": _of_products(_median),
+    "mean": _of_products(_mean),
+}

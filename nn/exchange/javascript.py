@@ -12,8 +12,8 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from ..topology import AGGREGATIONS
 from . import drawing
+from .functions import AGGREGATIONS
 
 if TYPE_CHECKING:
     from autograd.compile import Program

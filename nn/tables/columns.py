@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..module import finite
+from ..rows import finite
 from .table import NEARLY, DataError, number, quoted
 
 IMPUTE = ("mean", "median")

@@ -549,3 +549,55 @@ def test_nan_goes_the_way_of_the_eager_engine() -> None:
     value, (dx, dy) = fast.lanes(xs, ys)
     for i, point in enumerate(points):
         assert same((value[i], (dx[i], dy[i])), f(*point)), point
+
+
+# ---- signs -----------------------------------------------------------------------------------------------------------
+
+
+def signs(seed: int, size: int = 30) -> Callable[..., Any]:
+    """A random program of signs, sums, products and quotients, of constants as well."""
+    draw = random.Random(seed)
+    plan = [
+        (draw.choice(("neg", "neg", "add", "sub", "mul", "div", "factor", "over")), draw.random(), draw.random())
+        for _ in range(size)
+    ]
+    constants = [draw.choice((-2.0, -1.0, -0.75, 0.0, 1.0, 0.3)) for _ in range(size)]
+
+    def f(x: Any, y: Any, z: Any) -> list[Any]:
+        v: list[Any] = [x, y, z]
+        for (name, i, j), c in zip(plan, constants, strict=True):
+            a, b = v[int(i * len(v))], v[int(j * len(v))]
+            if name == "neg":
+                v.append(-a)
+            elif name == "add":
+                v.append(a + b)
+            elif name == "sub":
+                v.append(a - b)
+            elif name == "mul":
+                v.append(a * b)
+            elif name == "div":
+                v.append(a / (b * b + 1.5))
+            else:
+                v.append(a * c if name == "factor" else c / (a * a + 2.5))
+        return v[3:]
+
+    return f
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("seed", range(25))
+def test_signs_that_are_moved_change_no_bit(seed: int, tier: str) -> None:
+    """Not that of a zero either."""
+    f = signs(seed)
+    fast = autograd.compile(f, tier=tier)
+    slopes = autograd.grad(lambda x, y, z: math.dot(f(x, y, z), range(1, 31)), (0, 1, 2))
+    fast_slopes = autograd.compile(slopes, tier=tier)
+    for point in [(1.5, -0.25, 3.0), (0.0, -1.0, 2.0), (-0.0, 0.0, -0.5), (1e-300, -1e-200, 7.0)]:
+        assert [x.hex() for x in fast(*point)] == [x.hex() for x in f(*point)], point
+        assert fast_slopes(*point) == slopes(*point), point
+
+
+def test_a_sign_is_no_instruction_where_a_constant_or_a_sum_can_take_it() -> None:
+    slopes = autograd.compile(autograd.grad(lambda x, y, z: x - y * z * 0.01 - y / z * 3 + x * -z, (0, 1, 2)))
+    slopes(1.0, 2.0, 3.0)
+    assert "neg" not in [name for _, name, _ in slopes.program.instructions()]

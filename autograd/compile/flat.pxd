@@ -103,8 +103,9 @@ cdef Ints _grown(Ints items, Py_ssize_t size)
 cdef int _write(Builder builder, int op, int a, int b, int c, int d) except? -2147483648
 @cython.locals(mask=Py_ssize_t, at=Py_ssize_t, i=Py_ssize_t, n=int, code=Ints, table=Ints)
 cdef int _rehash(Builder builder, Py_ssize_t size) except -1
-@cython.locals(inputs=int, code=Ints, i=Py_ssize_t, inner=int, p=int, q=int, first=int, second=int, folded=int, x=double)
+@cython.locals(inputs=int, code=Ints, i=Py_ssize_t, inner=int, p=int, q=int, first=int, second=int, folded=int, x=double, left=int, right=int)
 cpdef int emit(Builder builder, int op, int a, int b, int c, int d) except? -2147483648
+cdef int unsigned_of(Builder builder, int operand) except? -2147483648
 cdef int _folded(Builder builder, int op, int a, int b) except? -2147483647
 @cython.locals(i=Py_ssize_t, op=int, a=int, b=int, c=int, d=int, term=int)
 cdef int times(Builder builder, int adjoint, int partial) except? -2147483648

@@ -237,6 +237,16 @@ def emit(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
         folded = _folded(builder, op, a, b)
         if folded != EMPTY:
             return folded
+    left, right = unsigned_of(builder, a), unsigned_of(builder, b) if OPERANDS[op] == 2 else EMPTY
+    if op in (MUL, DIV):  # a factor's sign goes to a constant, or to the product, whose sum may take it in
+        if left != EMPTY and b < 0:
+            return emit(builder, op, left, builder.constant(-number_of(builder, b)), 0, 0)
+        if right != EMPTY and a < 0:
+            return emit(builder, op, builder.constant(-number_of(builder, a)), right, 0, 0)
+        if left != EMPTY:
+            return emit(builder, NEG, emit(builder, op, left, b, 0, 0), 0, 0, 0)
+        if right != EMPTY:
+            return emit(builder, NEG, emit(builder, op, a, right, 0, 0), 0, 0, 0)
     if builder.as_is and (a < 0 or b < 0):
         return _write(builder, op, a, b, c, d)
     if op == MUL:
@@ -251,20 +261,20 @@ def emit(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
         if a > b:
             a, b = b, a
     elif op == ADD:
-        if b >= inputs and code[5 * (b - inputs)] == NEG:
-            return emit(builder, SUB, a, code[5 * (b - inputs) + 1], 0, 0)
-        if a >= inputs and code[5 * (a - inputs)] == NEG:
-            return emit(builder, SUB, b, code[5 * (a - inputs) + 1], 0, 0)
+        if right != EMPTY:
+            return emit(builder, SUB, a, right, 0, 0)
+        if left != EMPTY:
+            return emit(builder, SUB, b, left, 0, 0)
         if a > b:
             a, b = b, a
     elif op == SUB:
-        if b >= inputs and code[5 * (b - inputs)] == NEG:
-            return emit(builder, ADD, a, code[5 * (b - inputs) + 1], 0, 0)
+        if right != EMPTY:
+            return emit(builder, ADD, a, right, 0, 0)
         if b < 0 and number_of(builder, b) == 0 and math.copysign(1.0, number_of(builder, b)) > 0:
             return a
     elif op == NEG:
-        if a >= inputs and code[5 * (a - inputs)] == NEG:
-            return code[5 * (a - inputs) + 1]
+        if left != EMPTY:
+            return left
     elif op == POW:
         if b == builder.one:
             return a
@@ -277,6 +287,13 @@ def emit(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
         if math.frexp(x)[0] in (0.5, -0.5) and 1e-300 < abs(x) < 1e300:  # a power of 2: its inverse is exact
             return emit(builder, MUL, a, builder.constant(1 / x), 0, 0)
     return _write(builder, op, a, b, c, d)
+
+
+def unsigned_of(builder: Builder, operand: int) -> int:
+    """What an operand is the negative of; EMPTY if it is not one."""
+    if operand < builder.inputs or builder.code[5 * (operand - builder.inputs)] != NEG:
+        return EMPTY
+    return builder.code[5 * (operand - builder.inputs) + 1]
 
 
 def _folded(builder: Builder, op: int, a: int, b: int) -> int:

@@ -1,11 +1,11 @@
-"""LLVM's text for a flat program as straight code: functions of some hundred instructions over a workspace.
+"""LLVM's text for a flat program as straight code: functions of some 1,000 instructions over a workspace.
 
 LLVM takes more than linear time for long functions, so that the program is cut into parts, one function each.  Within
 a part values are registers, as long as there are enough of them; others, and those that later parts use, have a slot of
 the workspace until their last use.  A driver calls the parts one after the other.
 
-With lanes a slot has ``BLOCK`` doubles, one for each point of a block, and the parts compute ``width`` of them at once,
-as many as the processor's registers hold: the driver calls each part ``BLOCK // width`` times, with pointers moved.
+With lanes a slot has ``width`` doubles, as many as a register of the processor holds, and the driver goes through all
+parts for the first ``width`` points of a block, then for the next.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from .blocks import BLOCK, KINDS, TAKE, one_point, summing
 from .emit import HELPERS, LIBRARY, Emitter
 from .program import ARITY, CODES, NAMES, Program
 
-SIZE = 400  # instructions in a part
+SIZE = 1000  # instructions in a part
 
 ARITIES = tuple(ARITY.values())  # by code
+NEG, SUB, COPYSIGN = CODES["neg"], CODES["sub"], CODES["copysign"]
 SKIPS = frozenset({"skip_lt", "skip_le", "skip_eq"})
 SPECIAL = frozenset({*SKIPS, "take", *LIBRARY, *HELPERS})  # skips, and calls, across which no register is relied on
 NEVER = 1 << 40  # the next use of what is not used again
@@ -92,7 +93,12 @@ class _Writer:
         self.size = size
         self.registers = registers
         self.lanes = 1 if emitter.width == 1 else BLOCK
+        self.numbers = [*program.constants.tolist(), -0.0]
         self.rows: list[list[int]] = program.code.tolist()
+        if not (program.code[:, 0] == COPYSIGN).any():  # which alone asks for a nan's sign
+            for row in self.rows:
+                if row[0] == NEG:  # of which LLVM, when it translates one by one, makes more
+                    row[:3] = SUB, -len(self.numbers), row[1]
         self.parts = list(_cut(self.rows, size))
         own = 8 * emitter.width  # which slots and constants are aligned to
         self.align = {"work": own, "constants": own, "varying": 8, "outputs": 8, "terms": 8}
@@ -162,7 +168,7 @@ class _Writer:
             preamble += "\ndeclare double @llvm.trunc.f64(double)"
         if self.constants:
             kind = self.emitter.type
-            values = ", ".join(f"{kind} {self.emitter.constant(self.program.constants[k])}" for k in self.constants)
+            values = ", ".join(f"{kind} {self.emitter.constant(self.numbers[k])}" for k in self.constants)
             tables.append(f"@constants = internal global [{len(self.constants)} x {kind}] [{values}], align 64")
         elif self.tables:
             tables.append("@constants = internal global double 0.0")

@@ -367,6 +367,10 @@ def instantiate(builder: Builder, steps: Steps, given: Any) -> int:
         elif op == TAKE:
             operands = tuple([scratch[k] for k in steps.lists[code[i + 2]]])
             value = _taken(builder, scratch[code[i + 1]], operands)
+        elif OPERANDS[op] == 1:
+            value = emit(builder, op, scratch[code[i + 1]], 0, 0, 0)
+        elif OPERANDS[op] == 2:
+            value = emit(builder, op, scratch[code[i + 1]], scratch[code[i + 2]], 0, 0)
         else:
             value = emit(
                 builder, op, scratch[code[i + 1]], scratch[code[i + 2]], scratch[code[i + 3]], scratch[code[i + 4]]

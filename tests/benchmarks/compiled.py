@@ -7,7 +7,8 @@ over the turns are printed, with the time over that of glassgrad's exact machine
 takes, recording and compiling included; "run" is a later one, the peers' and ours with what Python does around it, for
 one point of the whole.  All engines must have told the same value.
 
-random: a program in which nothing repeats, on 16 variables, of so many operations; lanes: the same at 256 points.
+random: a program in which nothing repeats, on 16 variables, of so many operations; lanes: the same at 256 points.  ddx
+fuses multiply-adds, which changes bits, unless it is "uncontracted".
 mlp: the hinge loss of a 2-16-16-1 network on 100 points, unrolled.  digits: the softmax loss of a 64-32-10 network over
 1,797 samples, one thread.  asian: an arithmetic Asian call, 252 steps, 20,000 paths, and its five Greeks, beside an
 adjoint written by hand.  call: a function of five operations on two floats.  million: a random one of 1,000,000.
@@ -16,6 +17,7 @@ adjoint written by hand.  call: a function of five operations on two floats.  mi
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import random
 import resource
@@ -30,10 +32,11 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = ("eager", "interpreter", "exact", "inexact")
 PROGRAMS = {  # and the peers that have them
     "call": ["floats"],
-    "random 3000": ["ddx", "casadi"],
-    "random 30000": ["ddx", "casadi"],
-    "lanes 3000": ["ddx"],
-    "lanes 30000": ["ddx"],
+    "random 3000": ["ddx", "uncontracted", "casadi"],
+    "random 30000": ["ddx", "uncontracted", "casadi"],
+    "random 300000": ["casadi"],
+    "lanes 3000": ["ddx", "uncontracted"],
+    "lanes 30000": ["ddx", "uncontracted"],
     "mlp relu": ["ddx"],
     "mlp tanh": ["ddx"],
     "digits": ["torch", "sklearn"],
@@ -224,7 +227,7 @@ def floats(program: str) -> dict[str, float]:
     }
 
 
-def ddx(program: str) -> dict[str, float]:
+def ddx(program: str, contract: bool = True) -> dict[str, float]:
     import ddx as peer
     import numpy as np
     from ddx._options import Options
@@ -245,7 +248,7 @@ def ddx(program: str) -> dict[str, float]:
     start = perf_counter()
     equation = peer.equation(model)
     lanes = {"points": POINTS} if kind == "lanes" else {}
-    equation.options = Options(backend=peer.Backend.COMPILE, cache_dir="", **lanes)
+    equation.options = Options(backend=peer.Backend.COMPILE, cache_dir="", contract=contract, **lanes)
     point = np.array(weights() if kind == "mlp" else numbers(16))
     inputs = np.repeat(point[:, None], POINTS, axis=1) if lanes else point
     call = equation.buffer(inputs, want=peer.Want.JACOBIAN)
@@ -371,7 +374,15 @@ def numba(program: str) -> dict[str, float]:
     return {"value": value, "first": first, "run": timed(lambda: price(*MARKET, normals))}
 
 
-PEERS = {"floats": floats, "ddx": ddx, "casadi": casadi, "torch": torch, "sklearn": sklearn, "numba": numba}
+PEERS = {
+    "floats": floats,
+    "ddx": ddx,
+    "uncontracted": functools.partial(ddx, contract=False),
+    "casadi": casadi,
+    "torch": torch,
+    "sklearn": sklearn,
+    "numba": numba,
+}
 
 
 def measure(engine: str, program: str) -> dict[str, float]:
@@ -391,6 +402,8 @@ def main() -> None:
         answer(measure, *args.one)
         return
     pythons = {"floats": sys.executable} | dict(peer.split("=", 1) for peer in args.peers)
+    if "ddx" in pythons:
+        pythons["uncontracted"] = pythons["ddx"]
     print("| program | engine | first s | run µs | times exact | peak MiB |\n|---|---|---:|---:|---:|---:|")
     for program, peers in PROGRAMS.items():
         if not any(program.startswith(name) for name in args.programs):

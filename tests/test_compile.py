@@ -545,6 +545,7 @@ def test_nan_goes_the_way_of_the_eager_engine() -> None:
     points = [(1.0, 2.0), (floats.nan, 2.5), (-1.0, floats.nan), (3.0, 0.5)]
     for point in points:
         assert same(fast(*point), f(*point)), point
+    points += [(1e308, 1.0), (floats.inf, 1.0), (-floats.inf, 1.0)]  # whose sum overflows, or is nan
     xs, ys = np.array(points).T
     value, (dx, dy) = fast.lanes(xs, ys)
     for i, point in enumerate(points):

@@ -109,6 +109,10 @@ class Points:
 
     def is_nan(self, rows: Any) -> Any:
         """For each of these rows, whether a number of the point is nan."""
+        with np.errstate(all="ignore"):
+            total = rows.sum() + self.shared.sum()
+        if not np.isnan(total):  # which is quick to see, and most often so
+            return np.zeros(len(rows), bool)
         return np.isnan(rows).any(axis=1) | bool(np.isnan(self.shared).any())
 
     def has_nan(self) -> bool:

@@ -250,6 +250,9 @@ class Compiled:
         failed = first_failed_of_each(recorded, outputs)
         failed[flagged] = -1
         good = (failed < 0) & ~flagged
+        if len(at) == points.count and good.all():  # most often
+            results[:] = outputs[:, recorded.inside]
+            return recorded.result
         results[at[good]] = outputs[good][:, recorded.places]
         for i in at[flagged]:  # as eager has it, errors too
             self._eager(points, int(i), recorded.result, results)

@@ -8,7 +8,7 @@ takes, recording and compiling included; "run" is a later one, the peers' and ou
 one point of the whole.  All engines must have told the same value.
 
 random: a program in which nothing repeats, on 16 variables, of so many operations; lanes: the same at 256 points.  ddx
-fuses multiply-adds, which changes bits, unless it is "uncontracted".
+fuses multiply-adds, which changes bits, unless it is "uncontracted"; "interpreted" is its interpreter.
 mlp: the hinge loss of a 2-16-16-1 network on 100 points, unrolled.  digits: the softmax loss of a 64-32-10 network over
 1,797 samples, one thread.  asian: an arithmetic Asian call, 252 steps, 20,000 paths, and its five Greeks, beside an
 adjoint written by hand.  call: a function of five operations on two floats.  million: a random one of 1,000,000.
@@ -32,11 +32,11 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = ("eager", "interpreter", "exact", "inexact")
 PROGRAMS = {  # and the peers that have them
     "call": ["floats"],
-    "random 3000": ["ddx", "uncontracted", "casadi"],
-    "random 30000": ["ddx", "uncontracted", "casadi"],
+    "random 3000": ["ddx", "uncontracted", "interpreted", "casadi"],
+    "random 30000": ["ddx", "uncontracted", "interpreted", "casadi"],
     "random 300000": ["casadi"],
-    "lanes 3000": ["ddx", "uncontracted"],
-    "lanes 30000": ["ddx", "uncontracted"],
+    "lanes 3000": ["ddx", "uncontracted", "interpreted"],
+    "lanes 30000": ["ddx", "uncontracted", "interpreted"],
     "mlp relu": ["ddx"],
     "mlp tanh": ["ddx"],
     "digits": ["torch", "sklearn"],
@@ -173,8 +173,9 @@ def ours(engine: str, program: str) -> dict[str, float]:
     elif engine == "eager":
         run = timed(lambda: fast(*arguments))
     else:
-        executor, inputs = fast._last.executor, arguments[0]
-        run = timed(lambda: executor.run(inputs))
+        executor, inputs = fast._last.executor, np.array(arguments[0])
+        outputs = np.empty(len(executor.program.outputs))  # as ddx's, which has a place for both
+        run = timed(lambda: executor.run(inputs, outputs))
     return {"value": float(np.ravel(value)[0]), "first": first, "run": run, "peak": peak}
 
 
@@ -227,7 +228,7 @@ def floats(program: str) -> dict[str, float]:
     }
 
 
-def ddx(program: str, contract: bool = True) -> dict[str, float]:
+def ddx(program: str, backend: str = "COMPILE", contract: bool = True) -> dict[str, float]:
     import ddx as peer
     import numpy as np
     from ddx._options import Options
@@ -248,13 +249,13 @@ def ddx(program: str, contract: bool = True) -> dict[str, float]:
     start = perf_counter()
     equation = peer.equation(model)
     lanes = {"points": POINTS} if kind == "lanes" else {}
-    equation.options = Options(backend=peer.Backend.COMPILE, cache_dir="", contract=contract, **lanes)
+    equation.options = Options(backend=peer.Backend[backend], cache_dir="", contract=contract, **lanes)
     point = np.array(weights() if kind == "mlp" else numbers(16))
     inputs = np.repeat(point[:, None], POINTS, axis=1) if lanes else point
     call = equation.buffer(inputs, want=peer.Want.JACOBIAN)
     call()
     first = perf_counter() - start
-    assert equation.uses_kernel
+    assert equation.uses_kernel or backend == "INTERPRET"
     value = float(np.ravel(call.value)[0])
     return {"value": value, "first": first, "run": timed(call) / (POINTS if lanes else 1)}
 
@@ -378,6 +379,7 @@ PEERS = {
     "floats": floats,
     "ddx": ddx,
     "uncontracted": functools.partial(ddx, contract=False),
+    "interpreted": functools.partial(ddx, backend="INTERPRET"),
     "casadi": casadi,
     "torch": torch,
     "sklearn": sklearn,
@@ -403,7 +405,7 @@ def main() -> None:
         return
     pythons = {"floats": sys.executable} | dict(peer.split("=", 1) for peer in args.peers)
     if "ddx" in pythons:
-        pythons["uncontracted"] = pythons["ddx"]
+        pythons["uncontracted"] = pythons["interpreted"] = pythons["ddx"]
     print("| program | engine | first s | run µs | times exact | peak MiB |\n|---|---|---:|---:|---:|---:|")
     for program, peers in PROGRAMS.items():
         if not any(program.startswith(name) for name in args.programs):

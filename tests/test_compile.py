@@ -143,6 +143,22 @@ def test_lanes_are_the_points_one_by_one() -> None:
         assert same(total / 45, mean)
 
 
+@pytest.mark.parametrize("where", [0, 3, 20])
+def test_lanes_where_symbols_have_no_value(where: int) -> None:
+    """x^y has no slope by y at 0 on symbols, and 0 times it is 0 to the eager engine: also at the first points."""
+    f = autograd.hessian(lambda x, y: math.where(x > 0.5, x, x**y * 0.0) + x * y, (0, 1))
+    xs, ys = np.linspace(0.25, 1.5, 24), np.full(24, 2.0)
+    xs[: where + 1] = 0.0
+    expected = [f(*point) for point in zip(xs.tolist(), ys.tolist(), strict=True)]
+    ((a, b), (c, d)) = autograd.compile(f).lanes(xs, ys)
+    assert same([((a[i], b[i]), (c[i], d[i])) for i in range(24)], expected)
+    total = autograd.compile(f).lanes(xs, ys, reduce="sum")
+    assert total[0][1] == sum(one[0][1] for one in expected)
+    xs[-1] = -1.0
+    with pytest.raises(ValueError, match=r"pow\(-1\.0, 2\.0\) has no finite derivative"):
+        autograd.compile(f).lanes(xs, ys)
+
+
 def test_every_structure_comes_back_as_it_does_without() -> None:
     Point = namedtuple("Point", "x y")
 

@@ -6,6 +6,7 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import update_wrapper
 from operator import itemgetter
 from threading import RLock
@@ -28,6 +29,7 @@ from .trace import Guard, traced
 
 FLOATS = {float}
 LARGE = 64  # numbers from which on arguments are put together by NumPy
+TRIED = 8  # points at which lanes tries to record a function, before the eager engine takes all
 LIMIT = 64  # ways through a function before the eager engine takes those that are left
 TIERS = ("auto", "interpreter", "llvm")
 BRANCHES = ("retrace", "raise")
@@ -220,24 +222,44 @@ class Compiled:
         taken = Arguments(self.function, first, {})
         recorded = self._recorded.get(taken.key)
         if recorded is None or _is_outdated(recorded):
-            recorded = self._first(taken.key, first, {})
-        self._last = recorded
-        size = len(recorded.places)
-        wanted = np.array(recorded.places, np.int64)
-        if reduce is not None and not recorded.guards and not (self.check and points.has_nan()):
-            reduced = np.ones(len(recorded.program.outputs), bool)
-            _, sums, flagged = recorded.executor.lanes(
-                points.rows, points.shared, points.varying_at, points.shared_at, reduced, threads
-            )
-            if not (flagged.any() and self.check):
-                sums = sums[wanted] / points.count if reduce == "mean" else sums[wanted]
-                return recorded.result.rebuild(sums.tolist())
-        results = np.empty((points.count, size))
-        structure = self._split(taken.key, recorded, points, np.arange(points.count), results, threads)
+            recorded = self._first_of_points(taken.key, points)
+        self._last = recorded or self._last
+        if recorded is None:
+            structure, results = self._eager_at_all(points)
+        else:
+            if reduce is not None and not recorded.guards and not (self.check and points.has_nan()):
+                sums, flagged = self._summed(recorded, points, threads)
+                if not (flagged.any() and self.check):
+                    return recorded.result.rebuild((sums / points.count if reduce == "mean" else sums).tolist())
+            results = np.empty((points.count, len(recorded.places)))
+            structure = self._split(taken.key, recorded, points, np.arange(points.count), results, threads)
         if reduce is None:
             return structure.stacked(results)
         total = np.cumsum(results, axis=0)[-1] + 0.0  # one after the other
         return structure.rebuild((total / points.count if reduce == "mean" else total).tolist())
+
+    def _first_of_points(self, key: Any, points: Points) -> Recorded | None:
+        """Record the function at the first of some points where that can be done, or nowhere; raises as it does."""
+        for i in range(min(points.count, TRIED)):
+            try:
+                return self._first(key, points.at(i), {})
+            except FAILED:
+                self.function(*points.at(i))  # if that has a value, it is by rules that symbols cannot follow
+        return None
+
+    def _eager_at_all(self, points: Points) -> tuple[Structure, Any]:
+        structure = flatten(self.function(*points.at(0)), "the result")[1]
+        results = np.empty((points.count, structure.size))
+        for i in range(points.count):
+            self._eager(points, i, structure, results)
+        return structure, results
+
+    def _summed(self, recorded: Recorded, points: Points, threads: int) -> tuple[Any, Any]:
+        reduced = np.ones(len(recorded.program.outputs), bool)
+        _, sums, flagged = recorded.executor.lanes(
+            points.rows, points.shared, points.varying_at, points.shared_at, reduced, threads
+        )
+        return sums[recorded.inside], flagged
 
     def _split(self, key: Any, recorded: Recorded, points: Points, at: Any, results: Any, threads: int) -> Structure:
         """Fill in the results of the points ``at``: those that take other branches are run by other programs."""
@@ -263,7 +285,8 @@ class Compiled:
                 first = points.at(int(there[0]))
                 found = recorded.branches.get((k, number))
                 if found is None:
-                    found = self._branched(recorded, (k, number), key, first, {})
+                    with suppress(*FAILED):  # the eager engine says of which point
+                        found = self._branched(recorded, (k, number), key, first, {})
                 if found is None:
                     for i in there:
                         self._eager(points, int(i), recorded.result, results)

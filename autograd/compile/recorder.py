@@ -74,8 +74,9 @@ class Recorder:
         return self._asked(self._results)
 
     def _check(self, point: int) -> bool:
-        program, place = self._places[point]
-        return self._programs[program].check(place)
+        """Whether all programs do what the function does: that of the point there, others at the first of theirs."""
+        mine, place = self._places[point]
+        return all(program.check(place if i == mine else 0) for i, program in enumerate(self._programs))
 
     def _sums(self, at: Sequence[int]) -> tuple[float, Any, Any] | None:
         if len(self._programs) == 1:
@@ -98,6 +99,7 @@ class Recorder:
         return [found[program][i] for program, i in map(self._places.__getitem__, range(len(self.points)))]
 
     def _record(self) -> None:
+        self._programs, self._places = [], {}
         try:
             groups: dict[Structure, list[int]] = {}
             for i, point in enumerate(self.points):

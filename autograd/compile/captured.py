@@ -21,8 +21,9 @@ from ..value import Value
 from .arguments import Arguments
 from .executors import MACHINE
 from .flat import Builder, finished, lowered, place_of
-from .function import LIMIT, Recorded, first_failed, first_failed_of_each, record
+from .function import LIMIT
 from .program import Floats
+from .recorded import Recorded, first_failed, first_failed_of_each, record
 from .trace import traced
 
 Flags = NDArray[np.bool_]

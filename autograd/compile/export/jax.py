@@ -20,7 +20,8 @@ from .blocks import Array, Block, Built, Indices, gathered, listed
 from .plan import Plan
 
 if TYPE_CHECKING:
-    from ..function import Compiled, Recorded
+    from ..function import Compiled
+    from ..recorded import Recorded
 
 MOST_LOOPS = 8  # with more, it is quicker to compile everything written out
 

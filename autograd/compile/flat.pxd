@@ -107,7 +107,7 @@ cdef int _rehash(Builder builder, Py_ssize_t size) except -1
 cpdef int emit(Builder builder, int op, int a, int b, int c, int d) except? -2147483648
 cdef int unsigned_of(Builder builder, int operand) except? -2147483648
 cdef int _folded(Builder builder, int op, int a, int b) except? -2147483647
-@cython.locals(i=Py_ssize_t, op=int, a=int, b=int, c=int, d=int, term=int)
+@cython.locals(i=Py_ssize_t, op=int, a=int, b=int, c=int, d=int, term=int, code=Ints)
 cdef int times(Builder builder, int adjoint, int partial) except? -2147483648
 cdef bint _is_unit(Builder builder, int operand) noexcept
 cdef int _by_unit(Builder builder, int adjoint, int unit) except? -2147483648
@@ -142,9 +142,11 @@ cdef class Graph:
     cdef char[::1] active
     cdef char[::1] seen
     cdef dict functions
-    cdef dict partials
+    cdef list partials
+    cdef dict partials_of
 
 cdef Steps _function(Graph graph, long long code, long long n)
+@cython.locals(count=int)
 cdef list _partials(Graph graph, long long code, long long n)
 @cython.locals(graph=Graph, i=Py_ssize_t, at="long long")
 cpdef Graph lowered(Builder builder, object order, object inputs, Notes notes)

@@ -310,7 +310,8 @@ def times(builder: Builder, adjoint: int, partial: int) -> int:
     """The product of an adjoint and a partial; where the partial chooses between units, the product does."""
     if partial >= builder.inputs:
         i = 5 * (partial - builder.inputs)
-        op, a, b, c, d = (builder.code[i + k] for k in range(5))
+        code = builder.code
+        op, a, b, c, d = code[i], code[i + 1], code[i + 2], code[i + 3], code[i + 4]
         if op in (SELECT_LT, SELECT_LE, SELECT_EQ) and _is_unit(builder, c) and _is_unit(builder, d):
             return emit(builder, op, a, b, _by_unit(builder, adjoint, c), _by_unit(builder, adjoint, d))
     builder.as_is = partial < 0
@@ -405,7 +406,8 @@ class Graph:
         self.active = bytearray(room)  # whether it depends on an input
         self.seen = bytearray(len(ROWS))  # rows that made a node
         self.functions: dict[Any, Steps] = {}
-        self.partials: dict[int, list[Any]] = {}  # of a row: one a partial, or one for all
+        self.partials: list[Any] = [None] * len(ROWS)  # of a row: one a partial
+        self.partials_of: dict[int, list[Any]] = {}  # of a row and so many operands: one for all
 
     def rows(self) -> list[Any]:
         """The rows that made its nodes."""
@@ -421,21 +423,19 @@ def _function(graph: Graph, code: int, n: int) -> Steps:
 
 def _partials(graph: Graph, code: int, n: int) -> list[Any]:
     """The steps for a row's partials: one for each; or one for all, of n arguments, in place of a list of them."""
-    row = ROWS[code]
+    found: Any = graph.partials[code]
+    if found is not None:  # most often
+        return found
+    found = graph.partials_of.get(n << 32 | code)
+    if found is not None:
+        return found
+    row, builder = ROWS[code], graph.builder
     rules = row.partials
     if row.arity is None and not isinstance(rules, Elementwise):
-        code |= n << 32
-    found = graph.partials.get(code)
-    if found is None:
-        builder = graph.builder
-        if row.arity is not None:
-            found = [Steps(builder, partial_template(row, by, n)) for by in range(n)]
-        elif isinstance(rules, Elementwise):
-            runs = len(rules.rules)
-            found = [Steps(builder, partial_template(row, by, runs)) for by in range(runs)]
-        else:
-            found = [Steps(builder, partials_template(row, n)), None]
-        graph.partials[code] = found
+        found = graph.partials_of[n << 32 | code] = [Steps(builder, partials_template(row, n)), None]
+    else:
+        count = n if row.arity is not None else len(rules.rules)
+        found = graph.partials[code] = [Steps(builder, partial_template(row, by, count)) for by in range(count)]
     return found
 
 

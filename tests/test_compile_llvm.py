@@ -363,9 +363,6 @@ def test_no_instruction_and_no_output() -> None:
 
 
 def test_what_cannot_be_compiled_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    program = flat.assembled(1, [[CODES["call"], 0, 0]], [1], [], lists=[np.array([0], np.int32)], rows=["mine"])
-    with pytest.raises(ValueError, match="calls mine, a function of Python"):
-        compiled(program)
     fine = flat.straight(1, 10)
     with pytest.raises(ValueError, match="shared has 1 entries for 4 inputs"):
         compiled(fine, lanes=True, shared=[True])

@@ -85,5 +85,5 @@ class Executor:
 
 
 def can_compile(program: Program) -> bool:
-    """Whether LLVM is at hand, and the program none that it cannot or should not compile."""
-    return not program.rows and len(program) <= LARGEST and find_spec("llvmlite") is not None
+    """Whether LLVM is at hand, and the program none that it should not compile."""
+    return len(program) <= LARGEST and find_spec("llvmlite") is not None

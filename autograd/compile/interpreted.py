@@ -169,6 +169,10 @@ def add_terms(sums: Floats, terms: Floats) -> None:
             sums += row
 
 
+def machine_callback() -> NoReturn:
+    raise RuntimeError("machine code calls Python by way of the compiled engine: install where a C compiler is")
+
+
 def make_room(native: Native) -> NoReturn:
     raise RuntimeError("machine code is called by the compiled engine only: install where a C compiler is")
 

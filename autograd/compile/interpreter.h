@@ -18,6 +18,7 @@ static machine_flags machine_flags_get(void) { return _mm_getcsr(); }
 static void machine_flags_set(machine_flags flags) { _mm_setcsr(flags); }
 static void machine_flags_clear(void) { _mm_setcsr(_mm_getcsr() & ~0x3fu); }
 static int machine_flags_raised(void) { return (_mm_getcsr() & MACHINE_UNUSUAL) != 0; }
+static void machine_flags_raise(void) { _mm_setcsr(_mm_getcsr() | 0x01u); }
 #else
 typedef fexcept_t machine_flags;
 #define MACHINE_UNUSUAL (FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW)
@@ -29,6 +30,7 @@ static machine_flags machine_flags_get(void) {
 static void machine_flags_set(machine_flags flags) { fesetexceptflag(&flags, FE_ALL_EXCEPT); }
 static void machine_flags_clear(void) { feclearexcept(FE_ALL_EXCEPT); }
 static int machine_flags_raised(void) { return fetestexcept(MACHINE_UNUSUAL) != 0; }
+static void machine_flags_raise(void) { feraiseexcept(FE_INVALID); }
 #endif
 
 /* ---- calls of Python ------------------------------------------------------------------------------------------------ */
@@ -75,6 +77,35 @@ static int machine_call(machine_run *run, int32_t row, const int32_t *places, in
     machine_flags_set(flags); /* what happens within is Python's affair */
     return status;
 }
+
+/* The same for machine code, which cannot raise: nan and a flag, for which the run is repeated by those who say why. */
+static double machine_called(PyObject *function, const double *numbers, int64_t n) {
+    machine_flags flags = machine_flags_get();
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *arguments = PyTuple_New(n), *answer = NULL;
+    double result = NAN;
+    int64_t k;
+    for (k = 0; arguments != NULL && k < n; k++) {
+        PyObject *x = PyFloat_FromDouble(numbers[k]);
+        if (x == NULL) Py_CLEAR(arguments);
+        else PyTuple_SET_ITEM(arguments, k, x);
+    }
+    if (arguments != NULL) answer = PyObject_Call(function, arguments, NULL);
+    if (answer != NULL) result = PyFloat_AsDouble(answer);
+    if (PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) PyErr_SetInterrupt(); /* for whoever can raise it */
+        PyErr_Clear();
+        result = NAN;
+    }
+    Py_XDECREF(answer);
+    Py_XDECREF(arguments);
+    PyGILState_Release(state);
+    machine_flags_set(flags);
+    if (!isfinite(result)) machine_flags_raise();
+    return result;
+}
+
+static uintptr_t machine_callback(void) { return (uintptr_t)machine_called; }
 
 /* The place of the operand that `take` is to take, or 0 and MACHINE_OUTSIDE. */
 static int machine_take(machine_run *run, double index, const int32_t *places, int32_t n, int32_t *place) {

@@ -20,6 +20,7 @@ from .loops import looped
 from .program import ARITY, CODES, NAMES, Program
 from .repeats import find
 from .straight import SIZE, Text, straight
+from .templates import called
 
 UNROLLED = 10_000  # instructions in a program with skips to which it is compiled as straight code
 
@@ -82,7 +83,7 @@ def machine_code(
     ``shared`` says for each input whether all points have the same, ``reduced`` for each output whether it is summed
     over the points, which is done in their order if ``ordered`` (None: if ``exact``); without them nothing is.  Unless
     ``exact``, multiply-adds may be fused and lanes take vector functions within 2 ulp.  Raises ValueError if the
-    program cannot be compiled: it calls functions of Python, or the processor or llvmlite is too old.
+    program cannot be compiled: the processor or llvmlite is too old.
     """
     obstacle = jit.obstacle()
     if obstacle:
@@ -113,13 +114,18 @@ def machine_code(
     found = _kept(make, repr(options), program.constants.tobytes(), *numbers) if cached else make()
     work, block_work, width = _SIZES.unpack_from(found)
     loaded = jit.Loaded(found[_SIZES.size :])
-    owners = [loaded]
+    owners: list[Any] = [loaded]
     if not exact and loaded.engine.get_global_value_address("vectors"):
         used = {NAMES[op] for op in np.unique(program.code[:, 0]).tolist()}
         functions = {name: _vector_function(name, jit.width(), cached) for name in vector_math.NAMES if name in used}
         pointers = [functions[name].address("entry") if name in used else 0 for name in vector_math.NAMES]
         loaded.fill("vectors", struct.pack(f"{len(pointers)}P", *pointers))
         owners += functions.values()
+    if program.rows:
+        rows = tuple(map(called, program.rows))
+        loaded.fill("functions", struct.pack(f"{len(rows)}P", *map(id, rows)))
+        loaded.fill("callback", struct.pack("P", load("compile/machine").callback()))
+        owners.append(rows)
     block = loaded.address("g") if lanes else 0
     return Code(loaded.address("f"), work, block, block_work, *masks, owners, width)
 
@@ -158,9 +164,10 @@ ret {kind} %y
 def _text(
     program: Program, lanes: bool, exact: bool, ordered: bool, shared: Sequence[bool], reduced: Sequence[bool]
 ) -> Text:
-    # loops run through what straight code skips, which is right all the same, but may flag a run for nothing
+    # no loop calls Python; and loops run through what straight code skips, which is right all the same, but may flag a
+    # run for nothing
     skips = bool(np.isin(program.code[:, 0], [CODES[name] for name in ("skip_lt", "skip_le", "skip_eq")]).any())
-    loops = () if skips and len(program) <= UNROLLED else program.loops or find(program)
+    loops = () if program.rows or (skips and len(program) <= UNROLLED) else program.loops or find(program)
     width = jit.width() if lanes or loops else 1
     functions = {} if exact or width == 1 else {name: _caller(name, width) for name in vector_math.NAMES}
     if loops:

@@ -45,6 +45,7 @@ cdef extern from "compile/interpreter.h":
     void *machine_data(object array) except NULL
     double *machine_doubles(object array, int64_t n, const char *what, int flags) except NULL
     str machine_operations()
+    uintptr_t machine_callback()
 
 cdef inline object new_tape(object program, object lists, object starts, object varying):
     cdef tape *t

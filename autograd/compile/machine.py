@@ -31,6 +31,7 @@ if not cython.compiled:  # in C, all these come from machine.pxd
         compute_native,
         flags_of,
         floats_of,
+        machine_callback,
         machine_operations,
         make_room,
         new_tape,
@@ -201,6 +202,12 @@ class Native:
         together = len(sums) and self.exact
         _in_parts(part, len(points), self.cost, sums, 1 if together else threads, False)
         return per_point, sums, flagged
+
+
+def callback() -> int:
+    """The address of ``double f(PyObject *function, const double *numbers, int64 count)``, which calls the function."""
+    address: int = machine_callback()
+    return address
 
 
 def _are_floats(numbers: tuple[Any, ...], count: int) -> bool:

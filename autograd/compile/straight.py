@@ -22,7 +22,8 @@ SIZE = 1000  # instructions in a part
 ARITIES = tuple(ARITY.values())  # by code
 NEG, SUB, COPYSIGN = CODES["neg"], CODES["sub"], CODES["copysign"]
 SKIPS = frozenset({"skip_lt", "skip_le", "skip_eq"})
-SPECIAL = frozenset({*SKIPS, "take", *LIBRARY, *HELPERS})  # skips, and calls, across which no register is relied on
+LISTED = frozenset({CODES["take"], CODES["call"]})
+SPECIAL = frozenset({*SKIPS, "take", "call", *LIBRARY, *HELPERS})  # across which no register is relied on
 NEVER = 1 << 40  # the next use of what is not used again
 
 
@@ -64,10 +65,8 @@ def straight(
     """The text of ``program`` for one point, or with a ``width`` from 2 on for a block of lanes.
 
     ``shared`` says for each input whether all points have the same, ``reduced`` for each output whether it is summed.
-    Raises ValueError if the program calls rows of Python.
+    Rows that it calls are Python's: the module has ``@functions`` for them, by number, and ``@callback`` to call one.
     """
-    if program.rows:
-        raise ValueError(f"the program calls {program.rows[0]}, a function of Python: run it in the interpreter")
     return _Writer(program, Emitter(width, exact, functions), shared, reduced, size, registers).module()
 
 
@@ -142,11 +141,10 @@ class _Writer:
         inputs, lists = self.program.inputs, self.program.lists
         later: dict[int, int] = {}
         uses: list[list[int]] = [[]] * len(self.rows)
-        take = CODES["take"]
         for i in range(len(self.rows) - 1, -1, -1):
             row = self.rows[i]
             operands = row[1 : 1 + ARITIES[row[0]]]
-            if row[0] == take:
+            if row[0] in LISTED:
                 operands += lists[row[2]].tolist()
             mine = uses[i] = [later.get(x, NEVER) for x in operands]
             mine.append(later.pop(inputs + i, NEVER))
@@ -172,6 +170,9 @@ class _Writer:
             tables.append(f"@constants = internal global [{len(self.constants)} x {kind}] [{values}], align 64")
         elif self.tables:
             tables.append("@constants = internal global double 0.0")
+        if self.program.rows:
+            tables.append(f"@functions = dso_local global [{len(self.program.rows)} x ptr] zeroinitializer")
+            tables.append("@callback = dso_local global ptr null")
         text = [preamble, *tables, *functions]
         block_work = 0
         work = max(1, self.slots) * self.emitter.width
@@ -201,9 +202,10 @@ class _Writer:
             if special and name not in SKIPS:
                 self._leave()
             registers = [held.get(x) or self._read(x, operands) for x in operands]
-            if name == "take":
+            if op in LISTED:
                 chosen = lists[rest[1]].tolist()
-                table = self._table(chosen)
+                table = self._table(chosen) if name == "take" else ""
+                registers += map(self._load, chosen if name == "call" else ())
                 operands += chosen
             for x, use in zip(operands, uses, strict=False):
                 if use != NEVER:
@@ -226,6 +228,8 @@ class _Writer:
             register = f"%v{value}"
             if name == "take":
                 self._take(registers[0], table, len(chosen), register)
+            elif name == "call":
+                self._call(rest[0], registers, register)
             else:
                 emitter.operation(name, registers, register)
             if value in outputs:
@@ -240,7 +244,8 @@ class _Writer:
         if part.end in skips:
             lines += [f"br label %to{part.end}", f"to{part.end}:"]
         kind = "void" if part.jump is None else "i1"
-        return self._function(f"{kind} @part{k}", [*lines, result])
+        room = [f"%args = alloca [{max(map(len, lists))} x double]"] if self.program.rows else []
+        return self._function(f"{kind} @part{k}", [*room, *lines, result])
 
     def _copies(self, k: int, copies: Sequence[tuple[int, tuple[str, int]]]) -> str:
         lines = self._begin()
@@ -347,6 +352,28 @@ class _Writer:
             if emitter.width > 1:
                 after = result if lane == emitter.width - 1 else emitter.register()
                 lines.append(f"{after} = insertelement {emitter.type} {before}, double {chosen}, i32 {lane}")
+                before = after
+
+    def _call(self, row: int, registers: Sequence[str], result: str) -> None:
+        """Write a call of a row of Python's, of each lane for itself."""
+        emitter, lines = self.emitter, self.emitter.lines
+        function, callback = emitter.register(), emitter.register()
+        lines.append(f"{function} = load ptr, ptr getelementptr (ptr, ptr @functions, i64 {row})")
+        lines.append(f"{callback} = load ptr, ptr @callback")
+        before = "poison"
+        for lane in range(emitter.width):
+            for k, register in enumerate(registers):
+                one, place = register, emitter.register()
+                if emitter.width > 1:
+                    one = emitter.register()
+                    lines.append(f"{one} = extractelement {emitter.type} {register}, i32 {lane}")
+                lines.append(f"{place} = getelementptr double, ptr %args, i64 {k}")
+                lines.append(f"store double {one}, ptr {place}")
+            answer = result if emitter.width == 1 else emitter.register()
+            lines.append(f"{answer} = call double {callback}(ptr {function}, ptr %args, i64 {len(registers)})")
+            if emitter.width > 1:
+                after = result if lane == emitter.width - 1 else emitter.register()
+                lines.append(f"{after} = insertelement {emitter.type} {before}, double {answer}, i32 {lane}")
                 before = after
 
     def _names(self) -> tuple[str, ...]:

@@ -1,0 +1,115 @@
+"""Rows that only Python can compute, called from machine code: their numbers, their errors, Ctrl-C, and the cache."""
+
+from __future__ import annotations
+
+import math as floats
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autograd
+from autograd import math
+from autograd.rows import TABLE
+
+pytestmark = pytest.mark.skipif(
+    not (autograd.__native__ and find_spec("llvmlite")), reason="machine code needs the compiled engine and llvmlite"
+)
+
+
+def stepped(x: float, y: float) -> float:
+    """What runs on no symbols: Python decides within."""
+    if x > 700.0:
+        raise ValueError("no step up there")
+    return floats.inf if x > 600.0 else floats.floor(x) + y * (2.0 if floats.copysign(1.0, y) > 0 else 3.0)
+
+
+@pytest.fixture(scope="module")
+def row() -> Iterator[Any]:
+    yield autograd.primitive("stepped_in_python", stepped, lambda out, x, y: 0.0 * x, lambda out, x, y: out * 0.0 + 2.5)
+    del TABLE["stepped_in_python"]
+
+
+def calling(row: Any) -> Any:
+    """Some arithmetic around calls of several rows, as value and slopes."""
+
+    def f(x: Any, y: Any) -> Any:
+        total = x * y
+        for k in range(1, 12):
+            total = total + math.lgamma(x * x + k) * y + math.hypot(x, y * k, total) - math.sin(total)
+            total = total + row(x * k, y - k) * 0.25 + math.fsum([x, total, y]) / k
+        return total
+
+    return autograd.value_and_grad(f, (0, 1))
+
+
+def test_rows_of_python_are_called_from_machine_code(row: Any) -> None:
+    f = calling(row)
+    fast = autograd.compile(f, tier="llvm")
+    draw = random.Random(7)
+    given = [(draw.uniform(-3, 3), draw.uniform(-3, 3)) for _ in range(45)]
+    expected = [f(*point) for point in given]
+    assert [fast(*point) for point in given] == expected
+    assert {"stepped_in_python", "hypot", "fsum", "lgamma"} <= {name.partition("/")[0] for name in fast.program.rows}
+    for threads in (1, 2):
+        value, (dx, dy) = fast.lanes(*np.array(given).T, threads=threads)
+        assert list(zip(value.tolist(), zip(dx.tolist(), dy.tolist()), strict=True)) == expected
+
+
+def test_what_a_row_of_python_raises_is_raised(row: Any) -> None:
+    fast = autograd.compile(calling(row), tier="llvm")
+    fast(1.0, 2.0)
+    with pytest.raises(ValueError, match="no step up there"):
+        fast(701.0, 2.0)
+    with pytest.raises(ValueError, match="no step up there"):
+        fast.lanes(np.array([1.0, 2.0, 701.0]), np.ones(3))
+    with pytest.raises(ValueError, match=r"sin\(inf\): math domain error"):  # of the infinity that the row gives there
+        fast(650.0, 2.0)
+    assert fast(1.0, 2.0) == calling(row)(1.0, 2.0)
+
+
+def test_ctrl_c_within_a_row_of_python_is_not_lost() -> None:
+    asked = []
+
+    def slow(x: float) -> float:
+        asked.append(x)
+        if len(asked) == 20:
+            raise KeyboardInterrupt  # once: who computes it again does not come to it
+        return 2.0 * int(x)
+
+    row = autograd.primitive("slow_in_python", slow, lambda out, x: 2.0)
+    fast = autograd.compile(lambda x: row(x) * 3.0, tier="llvm")
+
+    def often() -> None:
+        for _ in range(100):
+            assert fast(1.0) == 6.0
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            often()
+        assert 19 < len(asked) < 25
+    finally:
+        del TABLE["slow_in_python"]
+
+
+def test_code_from_the_cache_calls_the_rows_of_this_process(tmp_path: Path) -> None:
+    code = """
+import autograd
+row = autograd.primitive("mine", lambda x: {result}, lambda out, x: 1.0)
+fast = autograd.compile(lambda x: row(x) + x * x, tier="llvm")
+fast(1.0)
+print(fast(3.0))
+"""
+    environment = {**os.environ, "GLASSGRAD_CACHE": str(tmp_path)}
+    for result, expected in (("float(int(x))", "12.0"), ("float(int(x)) + 1.0", "13.0")):
+        program = [sys.executable, "-c", code.format(result=result)]
+        done = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == expected
+    assert len([*tmp_path.rglob("*")]) > 0

@@ -308,8 +308,8 @@ def _page(svg: str, data: dict[str, Any], title: str) -> str:
         count = len(data["frames"])
         canvas = '<canvas id="boundary" width="240" height="180" role="img" aria-label="Decision boundary"></canvas>'
         frames = (
-            f'<div class="row"><label for="frame">Training</label><input type="range" id="frame" min="0" '
-            f'max="{count - 1}" value="{count - 1}" step="1"><output id="frameabout" for="frame">'
+            f'<div class="row"><label for="frame">Training</label><div class="bar"><input type="range" id="frame" '
+            f'min="0" max="{count - 1}" value="{count - 1}" step="1"></div><output id="frameabout" for="frame">'
             f"{html.escape(data['frames'][-1]['about'])}</output></div>"
             f"{canvas if 'field' in data['frames'][-1] else ''}"
         )

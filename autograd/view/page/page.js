@@ -33,19 +33,50 @@ for (const g of svg.querySelectorAll('g.edge')) {
   if (/^e\d+_\d+$/.test(g.id)) edges[g.id] = { g, path: g.querySelector('path'), said: '' };
 }
 
-// A browser paints an <svg> as a whole.  On sheets that lie one upon another, a step has only those painted anew that
-// it changes; the edges lie below the nodes.
-function sheets(found) {
-  for (let i = 0; i < found.length; i += 16) {
-    const sheet = picture.appendChild(svg.cloneNode(false)), inner = sheet.appendChild(graph.cloneNode(false));
-    inner.removeAttribute('id');
-    sheet.setAttribute('role', 'group');
-    sheet.removeAttribute('aria-label');
-    inner.append(...found.slice(i, i + 16));
+// A browser lays out and paints an <svg> as a whole.  On tiles of their own, a step has only those done anew that it
+// changes; the edges lie below the nodes.  A tile is as large as what is on it, in parts of the picture's size.
+const home = svg.viewBox.baseVal, tiles = [];
+const SIDE = 900, MANY = 16, ROOM = 14; // of a tile: its longest side, what is on it, and room for bold lines and hints
+function tiled(found) {
+  let part = [], box = null;
+  for (const { g, x, y, width, height } of found) {
+    const l = x, t = y, r = x + width, b = y + height;
+    const both = box && { l: Math.min(box.l, l), t: Math.min(box.t, t), r: Math.max(box.r, r), b: Math.max(box.b, b) };
+    if (!both || part.length === MANY || both.r - both.l > SIDE || both.b - both.t > SIDE) {
+      tile(part, box);
+      [part, box] = [[g], { l, t, r, b }];
+    } else {
+      part.push(g);
+      box = both;
+    }
   }
+  tile(part, box);
 }
-sheets([...graph.querySelectorAll('g.edge')]);
-sheets([...graph.querySelectorAll('g.node')]);
+function tile(part, box) {
+  if (!part.length) return;
+  const x = box.l + offset.x - ROOM, y = box.t + offset.y - ROOM;
+  const width = box.r - box.l + 2 * ROOM, height = box.b - box.t + 2 * ROOM;
+  const element = picture.appendChild(document.createElement('div'));
+  const sheet = element.appendChild(svg.cloneNode(false)), inner = sheet.appendChild(graph.cloneNode(false));
+  element.className = 'tile';
+  element.style.left = 100 * x / home.width + '%';
+  element.style.top = 100 * y / home.height + '%';
+  element.style.width = 100 * width / home.width + '%';
+  element.style.height = 100 * height / home.height + '%';
+  sheet.setAttribute('viewBox', [x, y, width, height].join(' '));
+  sheet.setAttribute('role', 'group');
+  sheet.removeAttribute('aria-label');
+  inner.removeAttribute('id');
+  inner.append(...part);
+  tiles.push({ element, x, y, width, height, hidden: false });
+}
+const measured = (kind, least) => [...graph.querySelectorAll(kind)].map(g => {
+  const { x, y, width, height } = g.getBBox();
+  return { g, x, y, width: Math.max(width, least), height };
+});
+const [lines, figures] = [measured('g.edge', 0), measured('g.node', 120)]; // 120: a hint above a small box;
+tiled(lines.sort((a, b) => a.x - b.x));
+tiled(figures); // in their order, which is that of the Tab key
 const dot = picture.appendChild(document.createElement('div'));
 dot.id = 'dot';
 
@@ -152,6 +183,7 @@ function play(on) {
   $('play').setAttribute('aria-label', on ? 'Pause' : 'Play');
   $('said').setAttribute('aria-live', on ? 'off' : 'polite');
   last = 0;
+  ready();
   if (on) requestAnimationFrame(tick);
 }
 
@@ -161,6 +193,7 @@ function tick(time) {
   if (!speed || time - last >= 900 / speed) {
     last = time;
     show(at + 1, true);
+    ready();
   }
   if (at === data.steps.length) play(false);
   else requestAnimationFrame(tick);
@@ -196,14 +229,29 @@ document.addEventListener('keydown', event => {
 
 // ---- zoom and pan: the picture is moved as a whole, without being painted anew
 
-const home = svg.viewBox.baseVal;
 let view = { x: 0, y: 0, scale: 1 }, near = false, dragged = false; // near: not all of it is to be seen
 let room = { w: stage.clientWidth, h: stage.clientHeight };
 function px(length) { return length * view.scale; }
 function look() {
-  picture.style.width = px(home.width) + 'px';
-  picture.style.height = px(home.height) + 'px';
+  picture.style.width = Math.round(px(home.width)) + 'px';
+  picture.style.height = Math.round(px(home.height)) + 'px';
   picture.style.transform = `translate(${Math.round(view.x)}px, ${Math.round(view.y)}px)`;
+  ready();
+}
+// While it plays, tiles far outside of what is to be seen are not painted; those next to it are readied one a frame.
+function ready() {
+  const seen = tile => [
+    Math.max(-view.x - px(tile.x + tile.width), view.x + px(tile.x) - room.w) / room.w,
+    Math.max(-view.y - px(tile.y + tile.height), view.y + px(tile.y) - room.h) / room.h,
+  ];
+  let one = true;
+  for (const tile of tiles) {
+    const far = Math.max(...seen(tile)), hidden = playing && far > (tile.hidden ? 0.4 : 0.8);
+    if (hidden === tile.hidden || (tile.hidden && playing && far > 0 && !one)) continue;
+    if (tile.hidden && far > 0) one = false;
+    tile.hidden = hidden;
+    tile.element.style.contentVisibility = hidden ? 'hidden' : '';
+  }
 }
 function whole() {
   near = false;

@@ -19,8 +19,6 @@ from ..errors import ERRORS, explained
 from ..value import Value, numbers_of
 
 Edge = tuple[int, int]  # (number of the result in topological order, place of the operand)
-COUNTED = 10**18  # paths that are counted one by one; beyond, it is the order of magnitude that counts
-
 
 Use = tuple[int, int, Any]  # an edge as its operand sees it: the result, the place in it, the partial
 
@@ -51,19 +49,25 @@ class Paths:
 
     def __init__(self, output: Value, wrt: Value) -> None:
         self.order = topological(output)
-        self.number = number = {node: i for i, node in enumerate(self.order)}
+        self.number = number = dict(zip(self.order, range(len(self.order)), strict=True))
         self.top = top = len(self.order) - 1
         self.bottom = bottom = number.get(wrt, -1)
         self.places: list[list[tuple[int, int]]] = [[]] * (bottom + 1)  # (place, operand) where something may come back
-        active = [i == bottom for i in range(top + 1)]
+        active = [False] * (top + 1)
+        if bottom >= 0:
+            active[bottom] = True
+        nothing: list[tuple[int, int]] = []
         for i in range(bottom + 1, top + 1):
-            found = []
-            for place, arg in enumerate(self.order[i].args):
-                if type(arg) is not float:
-                    j = number[arg]  # type: ignore[index]  # no float
-                    if active[j]:
+            found, place = nothing, 0
+            for arg in self.order[i].args:
+                if type(arg) is not float and active[j := number[arg]]:  # type: ignore[index]  # no float
+                    if found:
                         found.append((place, j))
-                        active[i] = True
+                    else:
+                        found = [(place, j)]
+                place += 1
+            if found:
+                active[i] = True
             self.places.append(found)
         self.uses: dict[int, list[Use]] = {}
         self.live = self.places  # without those on which nothing flows, as from a branch that was not taken
@@ -74,17 +78,29 @@ class Paths:
         self._sweep()
         self.derivative = 0.0 if self.adjoint[bottom] is None else self.adjoint[bottom]
         self._find_dominators()
-        self.budget = sum(map(len, self.uses.values())) + 20_000  # edges that ``between`` may pass in all
+        self.edge_count = sum(map(len, self.uses.values()))
+        self.budget = self.edge_count + 20_000  # edges that ``between`` may pass in all
 
     def _sweep(self) -> None:
         """Reverse mode, as in ``sweeps``, keeping the edges that it takes."""
         order, places, adjoints, uses = self.order, self.places, self.adjoint, self.uses
-        switched_off = False
+        all_partials, switched_off = self.partials, False
         for i in range(self.top, self.bottom, -1):
             adjoint, mine = adjoints[i], places[i]
             if adjoint is None or not mine:
                 continue
-            self.partials[i] = found = partials(order[i], mine)
+            node = order[i]
+            rules: Any = node.op.partials  # type: ignore[union-attr]  # no leaf
+            if type(rules) is tuple:
+                y, xs = node.data, numbers_of(node)
+                try:
+                    found = [rules[place](y, *xs) for place, _ in mine]
+                except ERRORS:
+                    partials(node, mine)  # the same, with an error that names the operation
+                    raise
+            else:
+                found = partials(node, mine)
+            all_partials[i] = found
             for (place, j), partial in zip(mine, found, strict=True):
                 if partial == 0 and type(partial) is int:
                     switched_off = True
@@ -182,6 +198,8 @@ class Paths:
         """The derivative of a node by another that it dominates; None where the work for it would be too much."""
         uses_of, live, partials_of = self.uses, self.live, self.partials
         inside, ring, budget = {above, below}, [below], self.budget
+        if (above, below) == (self.top, self.bottom) and budget > self.edge_count:  # all that there is
+            inside, ring, budget = {above, *uses_of}, [], budget - self.edge_count
         while ring and budget > 0:
             uses = uses_of[ring.pop()]
             budget -= len(uses)

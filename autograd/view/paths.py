@@ -58,14 +58,13 @@ class Paths:
             active[bottom] = True
         nothing: list[tuple[int, int]] = []
         for i in range(bottom + 1, top + 1):
-            found, place = nothing, 0
-            for arg in self.order[i].args:
+            found = nothing
+            for place, arg in enumerate(self.order[i].args):
                 if type(arg) is not float and active[j := number[arg]]:  # type: ignore[index]  # no float
                     if found:
                         found.append((place, j))
                     else:
                         found = [(place, j)]
-                place += 1
             if found:
                 active[i] = True
             self.places.append(found)

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sysconfig
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,10 @@ class Graph:
         Raises RuntimeError when there is neither, and when the program fails or takes over a minute; ``source`` is
         there all the same.
         """
-        _, start, rest = self._rendered("svg").decode().partition("<svg ")
+        return self._labelled(self._rendered("svg").decode())
+
+    def _labelled(self, svg: str) -> str:
+        _, start, rest = svg.partition("<svg ")
         if not start:
             raise RuntimeError(self._failed(_renderer(), "it wrote no SVG"))
         rest = re.sub(r' font-family="Courier[^"]*"', "", rest)
@@ -93,6 +97,19 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"<Graph of {_count(self.nodes, 'node')} and {_count(self.edges, 'edge')}>"
+
+
+def svgs(graphs: Sequence[Graph]) -> list[str]:
+    """The drawings of several graphs, rendered at once: a program is started in the time that a small one takes."""
+    if not graphs:
+        return []
+    together = Graph(
+        "".join(graph.source for graph in graphs), sum(g.nodes for g in graphs), sum(g.edges for g in graphs)
+    )
+    found = re.findall(r"<svg .*?</svg>\n?", together._rendered("svg").decode(), re.DOTALL)
+    if len(found) != len(graphs):
+        raise RuntimeError(together._failed(_renderer(), f"it drew {len(found)} of {len(graphs)} graphs"))
+    return [graph._labelled(svg) for graph, svg in zip(graphs, found, strict=True)]
 
 
 def _count(number: int, noun: str) -> str:

@@ -20,10 +20,12 @@ from ..primitives import CONSTANT
 from ..sweeps import edges
 from ..value import Value
 from ..value import numbers_of as operands_at
-from . import dot
+from . import clusters, dot
 from .drawing import Shown, drawn
+from .levels import LEVELS
 from .names import LONG, Formulas
 from .notation import number, numbers_of, ratio, text_of
+from .render import svgs
 
 NODES = 1000  # beyond which a page would be too slow to be of use
 
@@ -90,6 +92,7 @@ def animate(
     path: str | os.PathLike[str] | None = None,
     *,
     steps: Iterable[Value] = (),
+    level: str = "full",
     title: str = "",
     limit: int = NODES,
 ) -> Page:
@@ -103,9 +106,15 @@ def animate(
     ``steps`` are graphs of the same shape, such as one for each step of training, between which a slider moves;
     ``animate(film)`` takes them from a ``Film``, with its decision boundary.
 
-    Raises ValueError for more than ``limit`` nodes and for graphs of different shapes, RuntimeError as ``Graph.svg``
-    where nothing draws, and as ``backward`` where a partial has no finite value.
+    ``level`` "neurons" or "layers" plays a large graph as the boxes that ``draw`` makes of it at that level, with the
+    adjoints that go in and out of them; of several samples it shows the least and the largest.  A click opens a box: a
+    layer's neurons, a neuron's operations, and their own steps.
+
+    Raises ValueError for more than ``limit`` nodes or boxes and for graphs of different shapes, RuntimeError as
+    ``Graph.svg`` where nothing draws, and as ``backward`` where a partial has no finite value.
     """
+    if level not in LEVELS:
+        raise ValueError(f"level must be {', '.join(LEVELS)}, not {level!r}")
     film = output if isinstance(output, Film) else Film(lambda: NotImplemented, graphs=list(steps))
     if isinstance(output, Film):
         if not film.graphs:
@@ -114,33 +123,33 @@ def animate(
     if not isinstance(output, Value):
         raise TypeError(f"animate takes a Value or a Film, not {type(output).__name__} {output!r}")
     graphs = [*film.graphs] or [output]
-    played = [_Played(graph) for graph in graphs]
-    shape = played[-1].shape()
-    for i, one in enumerate(played):
-        if one.shape() != shape:
-            raise ValueError(f"graph {i} of the steps is of another shape than the last: record the same operations")
-    last = played[-1]
-    picture = drawn(graphs[-1], limit, None, None, Shown(last.grads, last.named()))
-    frames = [one.frame() for one in played]
-    for i, frame in enumerate(frames):
-        frame["about"] = f"{i + 1} of {len(frames)}: {last.name(last.top)} = {number(graphs[i].data)}"
-        if film.fields:
-            frame["field"] = film.fields[i]
-    data = {
-        "nodes": last.nodes(),
-        "steps": last.moves,
-        "frames": frames,
-        "points": film.points,
-        "first": ["Before the forward pass, only the leaves have a number; no gradient has arrived anywhere."],
-    }
-    page = Page(_page(picture.svg(), data, title or _title(last)), len(last.order), len(last.moves))
+    found = clusters.scenes(graphs, level, limit) if level != "full" else [_scene(graphs, limit)]
+    name = " ".join(graphs[-1].label.split()) or "y"
+    for scene in found:
+        for i, frame in enumerate(scene.frames):
+            frame["about"] = f"{i + 1} of {len(graphs)}: {name} = {number(graphs[i].data)}"
+            if film.fields and scene.within < 0:
+                frame["field"] = film.fields[i]
+    top, *inner = found
+    data = top.data() | {"points": film.points, "scenes": [scene.data() for scene in inner]}
+    pictures = svgs([scene.graph for scene in found])
+    title = title or f"Backward, step by step: {name} by everything behind it"
+    page = Page(_page(pictures, data, title), len(top.nodes), len(top.moves))
     if path is not None:
         page.save(path)
     return page
 
 
-def _title(played: _Played) -> str:
-    return f"Backward, step by step: {played.name(played.top)} by everything behind it"
+def _scene(graphs: list[Value], limit: int) -> clusters.Scene:
+    """All nodes, one by one."""
+    played = [_Played(graph) for graph in graphs]
+    last = played[-1]
+    for i, one in enumerate(played):
+        if one.shape() != last.shape():
+            raise ValueError(f"graph {i} of the steps is of another shape than the last: record the same operations")
+    picture = drawn(graphs[-1], limit, None, None, Shown(last.grads, last.named()))
+    first = ["Before the forward pass, only the leaves have a number; no gradient has arrived anywhere."]
+    return clusters.Scene(picture, "", last.nodes(), last.moves, [one.frame() for one in played], first, -1)
 
 
 # ---- what happens, in order ------------------------------------------------------------------------------------------
@@ -300,9 +309,13 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _page(svg: str, data: dict[str, Any], title: str) -> str:
+def _page(pictures: list[str], data: dict[str, Any], title: str) -> str:
     style, script = _part("page.css"), _part("page.js")
     policy = f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; base-uri 'none'"
+    bare = [
+        svg.replace(' style="max-width:100%;height:auto"', "").replace("graphics-document document", "group", 1)
+        for svg in pictures
+    ]
     frames = ""
     if len(data["frames"]) > 1:
         count = len(data["frames"])
@@ -319,7 +332,8 @@ def _page(svg: str, data: dict[str, Any], title: str) -> str:
         about="Forward: each operation from its operands. Backward: each node passes on adjoint × partial.",
         style=style,
         script=script,
-        svg=svg.replace(' style="max-width:100%;height:auto"', "").replace("graphics-document document", "group", 1),
+        svg=bare[0],
+        templates="".join(f'<template id="scene{k}">{svg}</template>\n' for k, svg in enumerate(bare[1:], 1)),
         first=html.escape(data["first"][0]),
         last=len(data["steps"]),
         frames=frames,

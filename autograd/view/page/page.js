@@ -1,41 +1,103 @@
 'use strict';
-const data = JSON.parse(document.getElementById('data').textContent);
+const level = JSON.parse(document.getElementById('data').textContent);
+const scenes = [level, ...level.scenes]; // pictures that are played: that of the whole, and those of its clusters
 const $ = id => document.getElementById(id);
-const stage = $('stage'), picture = $('picture'), svg = picture.querySelector('svg');
+const stage = $('stage'), picture = $('picture');
 const SVG = 'http://www.w3.org/2000/svg';
 const still = matchMedia('(prefers-reduced-motion: reduce)');
-let frame = data.frames.length - 1, shown = data.frames[frame];
-let at = 0, playing = false, last = 0;
+const dot = document.createElement('div');
+dot.id = 'dot';
+let frame = level.frames.length - 1, playing = false, last = 0;
 
-// ---- the picture: what of it changes
+// ---- the picture of a scene: what of it changes
 
+let here = -1, data, shown, at = 0; // the scene, its data, what its frame shows, and how many steps are done
+let svg, graph, offset, home, nodes, edges, tiles;
 const make = (name, parent) => parent.appendChild(document.createElementNS(SVG, name));
-const graph = svg.querySelector('g.graph'), moved = graph.transform.baseVal.consolidate();
-const offset = { x: moved ? moved.matrix.e : 0, y: moved ? moved.matrix.f : 0 };
-const boxes = data.nodes.map((_, i) => $('n' + i).getBBox()); // before anything is added
-const nodes = data.nodes.map((_, i) => {
-  const g = $('n' + i);
-  const texts = g.querySelectorAll('text'), box = boxes[i];
-  const wait = make('text', g);
-  wait.setAttribute('class', 'wait');
-  wait.setAttribute('x', box.x + 2);
-  wait.setAttribute('y', box.y - 3);
-  g.setAttribute('tabindex', '0');
-  g.setAttribute('role', 'button');
-  g.addEventListener('click', () => { if (!dragged) explain(i); });
-  g.addEventListener('keydown', event => {
-    if (event.key === 'Enter') { explain(i); event.preventDefault(); }
+
+function enter(k) {
+  if (here >= 0) Object.assign(data, { at, kept: { svg, graph, offset, home, nodes, edges, tiles } });
+  here = k;
+  data = scenes[k];
+  if (data.kept) {
+    ({ svg, graph, offset, home, nodes, edges, tiles } = data.kept);
+    picture.replaceChildren(svg, ...tiles.map(tile => tile.element), dot);
+  } else {
+    if (k) picture.replaceChildren($('scene' + k).content.querySelector('svg'));
+    build();
+  }
+  at = data.at || 0;
+  $('slider').max = data.steps.length;
+  $('inside').hidden = data.within < 0;
+  const names = [];
+  for (let i = k; scenes[i].within >= 0; i = scenes[i].within) names.unshift(scenes[i].title);
+  $('within').textContent = names.join(' › ');
+  $('about').hidden = true;
+  anew();
+}
+function build() {
+  svg = picture.querySelector('svg');
+  graph = svg.querySelector('g.graph');
+  home = svg.viewBox.baseVal;
+  const moved = graph.transform.baseVal.consolidate();
+  offset = { x: moved ? moved.matrix.e : 0, y: moved ? moved.matrix.f : 0 };
+  const boxes = data.nodes.map((_, i) => $('n' + i).getBBox()); // before anything is added
+  nodes = data.nodes.map((about, i) => {
+    const g = $('n' + i), act = () => about.opens ? open(i) : explain(i);
+    const texts = g.querySelectorAll('text'), box = boxes[i];
+    const wait = make('text', g);
+    wait.setAttribute('class', 'wait');
+    wait.setAttribute('x', box.x + 2);
+    wait.setAttribute('y', box.y - 3);
+    g.setAttribute('tabindex', '0');
+    g.setAttribute('role', 'button');
+    if (about.opens) g.setAttribute('aria-expanded', 'false');
+    g.addEventListener('click', () => { if (!dragged) act(); });
+    g.addEventListener('keydown', event => {
+      if (event.key === 'Enter') { event.preventDefault(); act(); }
+    });
+    return { g, box, wait, grad: texts[texts.length - 1], data: texts[texts.length - 3], said: '' };
   });
-  return { g, box, wait, grad: texts[texts.length - 1], data: texts[texts.length - 3], said: '' };
-});
-const edges = {};
-for (const g of svg.querySelectorAll('g.edge')) {
-  if (/^e\d+_\d+$/.test(g.id)) edges[g.id] = { g, path: g.querySelector('path'), said: '' };
+  edges = {};
+  for (const g of svg.querySelectorAll('g.edge')) {
+    if (/^e\d+_\d+$/.test(g.id)) edges[g.id] = { g, path: g.querySelector('path'), said: '' };
+  }
+  tiles = [];
+  const [lines, figures] = [measured('g.edge', 0), measured('g.node', 120)]; // 120: a hint above a small box
+  tiled(lines.sort((a, b) => a.x - b.x));
+  tiled(figures); // in their order, which is that of the Tab key
+  picture.append(dot);
+}
+function anew() {
+  shown = data.frames[frame];
+  for (const id in edges) {
+    const text = edges[id].g.querySelector('text');
+    if (text && shown.edges[id]) text.textContent = shown.edges[id];
+  }
+}
+
+// A cluster opens where its pass is: before it, at its forward pass's end, or where its adjoint arrives.
+function open(i) {
+  const { opens } = data.nodes[i], back = grad[i] !== null && waits[i] === 0, forward = known[i];
+  play(false);
+  enter(opens);
+  begin();
+  const begins = data.steps.findIndex(step => step.k === 's');
+  show(back ? begins + 1 : forward ? begins : 0);
+  $('close').focus();
+}
+function close() {
+  const from = here;
+  if (data.within < 0) return;
+  play(false);
+  enter(data.within);
+  begin();
+  show(at);
+  nodes[data.nodes.findIndex(node => node.opens === from)].g.focus({ preventScroll: true });
 }
 
 // A browser lays out and paints an <svg> as a whole.  On tiles of their own, a step has only those done anew that it
 // changes; the edges lie below the nodes.  A tile is as large as what is on it, in parts of the picture's size.
-const home = svg.viewBox.baseVal, tiles = [];
 const SIDE = 900, MANY = 16, ROOM = 14; // of a tile: its longest side, what is on it, and room for bold lines and hints
 function tiled(found) {
   let part = [], box = null;
@@ -74,12 +136,6 @@ const measured = (kind, least) => [...graph.querySelectorAll(kind)].map(g => {
   const { x, y, width, height } = g.getBBox();
   return { g, x, y, width: Math.max(width, least), height };
 });
-const [lines, figures] = [measured('g.edge', 0), measured('g.node', 120)]; // 120: a hint above a small box;
-tiled(lines.sort((a, b) => a.x - b.x));
-tiled(figures); // in their order, which is that of the Tab key
-const dot = picture.appendChild(document.createElement('div'));
-dot.id = 'dot';
-
 // ---- what is known at a step
 
 let known, grad, waits, returned;
@@ -168,7 +224,9 @@ function explain(i) {
   });
   $('about').hidden = false;
   $('node').textContent = node.name;
-  fill($('explained'), [shown.nodes[i].t, ...back.flatMap(lines => lines.slice(1)),
+  const told = back.slice(0, 8).flatMap(lines => lines.slice(1).filter(line => !line.includes(' waits for ')));
+  if (back.length > 8) told.push('… ' + (back.length - 8) + ' further returns');
+  fill($('explained'), [shown.nodes[i].t, ...told,
     back.length > 1 ? back.length + ' returns add up to ' + shown.nodes[i].g :
       back.length ? 'gradient ' + shown.nodes[i].g : 'no gradient arrives here']);
   $('about').scrollIntoView({ block: 'nearest' });
@@ -203,7 +261,7 @@ const go = (k, moving) => { play(false); show(k, moving); };
 const keys = {
   ArrowRight: () => go(at + 1, true), ArrowLeft: () => go(at - 1), Home: () => go(0),
   End: () => go(data.steps.length), ' ': () => play(!playing),
-  '+': () => zoom(1.25), '=': () => zoom(1.25), '-': () => zoom(0.8), '0': () => whole(),
+  Escape: close, '+': () => zoom(1.25), '=': () => zoom(1.25), '-': () => zoom(0.8), '0': () => whole(),
 };
 $('start').onclick = keys.Home;
 $('back').onclick = keys.ArrowLeft;
@@ -211,6 +269,7 @@ $('play').onclick = keys[' '];
 $('forward').onclick = keys.ArrowRight;
 $('end').onclick = keys.End;
 $('slider').oninput = event => go(+event.target.value);
+$('close').onclick = close;
 $('in').onclick = keys['+'];
 $('out').onclick = keys['-'];
 $('fit').onclick = keys['0'];
@@ -229,7 +288,7 @@ document.addEventListener('keydown', event => {
 
 // ---- zoom and pan: the picture is moved as a whole, without being painted anew
 
-let view = { x: 0, y: 0, scale: 1 }, near = false, dragged = false; // near: not all of it is to be seen
+let view = { x: 0, y: 0, scale: 1 }, near = false, dragged = false, begun = false; // near: not all of it is to be seen
 let room = { w: stage.clientWidth, h: stage.clientHeight };
 function px(length) { return length * view.scale; }
 function look() {
@@ -282,7 +341,6 @@ function follow(box) {
     centre(box);
   }
 }
-let begun = false;
 new ResizeObserver(() => {
   room = { w: stage.clientWidth, h: stage.clientHeight };
   if (!room.w || !room.h) return; // in a frame, it has no size at first
@@ -322,12 +380,7 @@ function begin() {
 if ($('frame')) {
   $('frame').oninput = event => {
     frame = +event.target.value;
-    shown = data.frames[frame];
-    nodes.forEach(node => { node.said = ''; });
-    for (const id in edges) {
-      const text = edges[id].g.querySelector('text');
-      if (text && shown.edges[id]) text.textContent = shown.edges[id];
-    }
+    anew();
     $('frameabout').textContent = shown.about;
     show(at);
     paint();
@@ -336,14 +389,14 @@ if ($('frame')) {
 function paint() {
   const canvas = $('boundary');
   if (!canvas) return;
-  const field = shown.field, rows = field.length, ink = canvas.getContext('2d');
+  const field = level.frames[frame].field, rows = field.length, ink = canvas.getContext('2d');
   const [w, h] = [canvas.width / field[0].length, canvas.height / rows];
   field.forEach((row, r) => row.forEach((v, c) => {
     const t = Math.max(-1, Math.min(1, v)), s = Math.round(255 - 135 * Math.abs(t));
     ink.fillStyle = t < 0 ? `rgb(255,${s + 20 > 255 ? 255 : s + 20},${s})` : `rgb(${s},${s + 20 > 255 ? 255 : s + 20},255)`;
     ink.fillRect(c * w, canvas.height - (r + 1) * h, w + 1, h + 1);
   }));
-  for (const [x, y, mark] of data.points) {
+  for (const [x, y, mark] of level.points) {
     ink.beginPath();
     if (mark > 0) ink.arc(x * canvas.width, (1 - y) * canvas.height, 4, 0, 7);
     else ink.rect(x * canvas.width - 4, (1 - y) * canvas.height - 4, 8, 8);
@@ -354,4 +407,5 @@ function paint() {
   }
 }
 paint();
+enter(0);
 show(0);

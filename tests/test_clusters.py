@@ -13,10 +13,10 @@ import pytest
 from autograd import Value, animate, draw, gradients
 from autograd import math as am
 from autograd.backward import topological
+from autograd.view import Film, Page
 from autograd.view.clusters import scenes
 from autograd.view.notation import number
 from autograd.view.render import svgs
-from autograd.view.steps import Film, Page
 from nn import MLP, hinge
 from tests.browser import chromium, complaints, requests, violations
 

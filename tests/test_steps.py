@@ -15,8 +15,8 @@ import pytest
 from autograd import Value, animate, demo, gradients
 from autograd import math as am
 from autograd.backward import topological
+from autograd.view import Film, Page
 from autograd.view.notation import number
-from autograd.view.steps import Film, Page
 from tests.browser import chromium, complaints, requests, violations
 
 

@@ -8,7 +8,8 @@ from . import dot
 from .drawing import draw
 from .explain import explain
 from .explanation import Explanation
+from .pages import Page
 from .render import Graph
-from .steps import Film, Page, animate
+from .steps import Film, animate
 
 __all__ = ["Explanation", "Film", "Graph", "Page", "animate", "dot", "draw", "explain"]

@@ -139,7 +139,9 @@ def drawn(
 
     view = _View(order, shown, users, outputs, other, look or Look())
     nodes = [node for node in order if node in shown]
-    return Graph(dot.document((line for node in nodes for line in view.lines(node)), title), len(nodes), view.edges)
+    whole = outputs[0] if len(outputs) == 1 and len(nodes) == len(order) else None
+    text = dot.document((line for node in nodes for line in view.lines(node)), title)
+    return Graph(text, len(nodes), view.edges, whole)
 
 
 # ---- which part ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import primitives as rows
@@ -73,7 +73,8 @@ class Told:
 
 def levelled(outputs: list[Value], level: str, limit: int, title: str = "") -> Graph:
     """The graph of the outputs at the level of "neurons" or "layers"; ValueError for more than ``limit`` boxes."""
-    return drawn_at(arranged(outputs, level, limit), title)
+    graph = drawn_at(arranged(outputs, level, limit), title)
+    return replace(graph, output=outputs[0] if len(outputs) == 1 else None, level=level)
 
 
 def arranged(outputs: list[Value], level: str, limit: int) -> Level:

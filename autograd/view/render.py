@@ -7,12 +7,14 @@ import re
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..files import write
+from ..value import Value
+from .pages import Page
 
 # Graphviz measures Courier, whose widths every renderer knows; these are as wide, and read better on a screen.
 _FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', 'Courier New', monospace"
@@ -30,6 +32,8 @@ class Graph:
     source: str
     nodes: int
     edges: int
+    output: Value | None = field(default=None, repr=False, compare=False)  # whose whole graph it is
+    level: str = field(default="full", repr=False, compare=False)
 
     def svg(self) -> str:
         """The drawing as an ``<svg>`` element.
@@ -88,6 +92,19 @@ class Graph:
         else:
             write(path, self.svg() if ending == ".svg" else self.source)
 
+    def page(self, **settings: Any) -> Page:
+        """The page that plays both passes through this graph: ``animate`` of its output, which takes the settings.
+
+        In Jupyter it shows itself in a frame that carries it along (``srcdoc``); for that, the drawing keeps the graph
+        alive.  Raises ValueError for a drawing of several outputs or of a part, and as ``animate``.
+        """
+        if self.output is None:
+            raise ValueError(
+                "only the whole graph of one Value is played: draw(value).page(), without depth= and around="
+            )
+        assert _animate is not None
+        return _animate(self.output, level=self.level, **settings)
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         # a display hook that raises would break the whole cell, so whatever goes wrong is said in the text
         try:
@@ -97,6 +114,15 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"<Graph of {_count(self.nodes, 'node')} and {_count(self.edges, 'edge')}>"
+
+
+_animate: Callable[..., Page] | None = None
+
+
+def use_animate(animate: Callable[..., Page]) -> None:
+    """Have graphs be played by this function, which draws them itself."""
+    global _animate
+    _animate = animate
 
 
 def svgs(graphs: Sequence[Graph]) -> list[str]:

@@ -17,7 +17,7 @@ from .functions import AGGREGATIONS
 
 if TYPE_CHECKING:
     from autograd.compile import Program
-    from autograd.view.steps import Page
+    from autograd.view import Page
 
     from ..network import Network
 
@@ -112,7 +112,7 @@ def to_page(
     With a slider for each input, the outputs, the drawing of up to 60 connections, and, with delays, the outputs of the
     last steps.  ``inputs`` and ``outputs`` are names for them.  Raises as ``to_javascript`` and ``draw().svg()``.
     """
-    from autograd.view.steps import Page
+    from autograd.view import Page
 
     plan = network._planned()
     names = {}

@@ -413,12 +413,13 @@ class Network(Module[list[Value]]):
     to_page = javascript.to_page
 
     def __repr__(self) -> str:
-        inputs, hidden, outputs = (len(self._of_kind(kind)) for kind in KINDS)
-        off = sum(not self.is_on(connection) for connection in self._connections.values())
-        return (
-            f"<Network of {inputs} inputs, {hidden} hidden nodes, {outputs} outputs and {len(self._connections)} "
-            f"connections{f', {off} of them off' if off else ''}>"
+        counts = [len(self._of_kind(kind)) for kind in KINDS] + [len(self._connections)]
+        nouns = ("input", "hidden node", "output", "connection")
+        inputs, hidden, outputs, connections = (
+            f"{count} {noun}{'s' * (count != 1)}" for count, noun in zip(counts, nouns, strict=True)
         )
+        off = sum(not self.is_on(connection) for connection in self._connections.values())
+        return f"<Network of {inputs}, {hidden}, {outputs} and {connections}{f', {off} of them off' if off else ''}>"
 
 
 def _found(what: str, number: Any, known: Mapping[int, T]) -> T:

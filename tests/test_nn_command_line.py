@@ -402,7 +402,7 @@ def test_show_takes_other_models(tmp_path: Path, capsys: Captured):
 
     for model, text in [
         (MLP(2, [3, 1], seed=0), "MLP(2, [3, 1], activation='tanh', output='linear'): 13 parameters"),
-        (Network.layered(2, 3, 1, seed=0), "<Network of 2 inputs, 3 hidden nodes, 1 outputs and 9 connections>"),
+        (Network.layered(2, 3, 1, seed=0), "<Network of 2 inputs, 3 hidden nodes, 1 output and 9 connections>"),
     ]:
         model.save(tmp_path / "m.json")
         assert main(["show", str(tmp_path / "m.json"), "-o", str(tmp_path / "m.svg")]) == 0

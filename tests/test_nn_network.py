@@ -58,7 +58,7 @@ ALL = frozenset(range(1, 8))
 def test_a_topology_with_skips():
     network = skipping()
     assert network([0.6, -0.3])[0].data == pytest.approx(by_hand(0.6, -0.3, set(ALL)), rel=1e-14)
-    assert repr(network) == "<Network of 2 inputs, 2 hidden nodes, 1 outputs and 7 connections>"
+    assert repr(network) == "<Network of 2 inputs, 2 hidden nodes, 1 output and 7 connections>"
 
 
 @given(st.sets(st.sampled_from(sorted(ALL))), st.sets(st.sampled_from(sorted(ALL))))
@@ -228,7 +228,7 @@ def test_split_as_neat_does():
     assert (on.source, on.target, on.weight.data) == (node.id, 4, 0.9)
     assert (node.id, node.kind, node.bias.data) == (5, "hidden", 0.0)
     assert network([0.6, -0.3])[0].data == pytest.approx(before, rel=1e-15)  # with a linear node nothing changes
-    assert repr(network) == "<Network of 2 inputs, 3 hidden nodes, 1 outputs and 9 connections, 1 of them off>"
+    assert repr(network) == "<Network of 2 inputs, 3 hidden nodes, 1 output and 9 connections, 1 of them off>"
 
 
 def test_removing():

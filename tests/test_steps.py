@@ -245,6 +245,30 @@ def test_buttons_step_and_play(opened: Callable[[Page], Any]) -> None:
     assert complaints(browser) == []
 
 
+def test_where_it_pauses_all_of_it_is_shown_and_said(opened: Callable[[Page], Any]) -> None:
+    """While it plays, words follow ten times a second, and what is far from the view is not painted."""
+    x = Value(0.5, "x")
+    y = x
+    for _ in range(120):
+        y = am.sin(y) * x
+    browser = opened(animate(y))
+    browser.execute_script("document.getElementById('speed').value = '0'")
+    click(browser, "play")
+    hidden = browser.execute_async_script("""
+        const done = arguments[0];
+        const look = () => at > 150 ? done(tiles.filter(tile => tile.hidden).length) : requestAnimationFrame(look);
+        look();
+    """)
+    assert hidden > 0
+    click(browser, "play")
+    at, first, last = browser.execute_script("return [at, shown.steps[at - 1].t[0], data.steps.length]")
+    assert 150 < at < last
+    assert position(browser) == at
+    assert browser.find_element("id", "count").text == f"{at} of {last}"
+    assert first in said(browser)
+    assert browser.execute_script("return picture.querySelectorAll('.tile[style*=\"hidden\"]').length") == 0
+
+
 def test_slider_and_keys(opened: Callable[[Page], Any]) -> None:
     browser = opened(animate(demo.recorded()["E"]))
     from selenium.webdriver.common.keys import Keys

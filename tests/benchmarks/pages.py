@@ -1,8 +1,9 @@
 """How large stepping pages are, and how many frames a second Chromium shows of one that steps in every frame.
 
 Frames are what the browser gives on this machine beside all else that runs there: the reference, in turns with the
-pages, is an empty page on which one number changes.  What a page computes a frame is the time of the processor, of its
-main thread and of all the browser's threads (painting and putting together, where no graphics card does it).
+pages, is an empty page on which one number changes.  A page draws every step; its words follow ten times a second.
+What a page computes a frame is the time of the processor, of its main thread and of all the browser's threads (which
+paint it and put it together, where no graphics card does).
 
 python tests/benchmarks/pages.py
 """
@@ -53,8 +54,8 @@ def busy(browser: Any) -> float:
     return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
 
-def busy_in_all(browser: Any) -> float:
-    """The same of all threads of all processes of the browser (Linux only: nan elsewhere)."""
+def busy_in_all(browser: Any) -> dict[int, float]:
+    """The same of all threads of each process of the browser (Linux only: empty elsewhere)."""
     parents: dict[int, list[int]] = {}
     taken: dict[int, float] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -65,12 +66,10 @@ def busy_in_all(browser: Any) -> float:
             continue
         parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
         taken[int(stat.parent.name)] = sum(int(text.split()[0]) / 1e9 for text in threads if text)
-    family, total = [browser.service.process.pid], 0.0
-    while family:
-        process = family.pop()
+    family = [browser.service.process.pid]
+    for process in family:  # grows as it goes
         family += parents.get(process, [])
-        total += taken.get(process, 0.0)
-    return total if taken else float("nan")
+    return {process: taken[process] for process in family if process in taken}
 
 
 class Measured(NamedTuple):
@@ -88,7 +87,8 @@ def measured(browser: Any, address: str) -> Measured:
     browser.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
     before, before_in_all = busy(browser), busy_in_all(browser)
     times = browser.execute_async_script(COUNT)
-    work, in_all = busy(browser) - before, busy_in_all(browser) - before_in_all
+    work = busy(browser) - before
+    in_all = sum(taken - before_in_all.get(process, 0.0) for process, taken in busy_in_all(browser).items())
     waits = sorted(b - a for a, b in pairwise(times))
     return Measured(
         1000 * len(waits) / sum(waits),

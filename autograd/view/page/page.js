@@ -185,14 +185,21 @@ function show(k, moving) {
     edges[id].g.classList.toggle('now', said === 'now');
     edges[id].g.classList.toggle('returned', said === 'returned');
   }
-  const lines = step ? shown.steps[at - 1].t : data.first;
-  write($('where'), !step ? 'Start' : backward ? 'Backward pass' : 'Forward pass');
+  if (!playing || performance.now() - told >= 100) tell();
+  if (step) follow(nodes[step.m === undefined ? step.n : step.m].box);
+  fly(moving && step && step.e);
+}
+
+// The words of a step, and the slider; ten times a second where it plays faster, as nobody reads more.
+let told = 0;
+function tell() {
+  const step = at ? data.steps[at - 1] : null, lines = step ? shown.steps[at - 1].t : data.first;
+  told = performance.now();
+  write($('where'), !step ? 'Start' : step.k !== 'f' ? 'Backward pass' : 'Forward pass');
   fill($('said'), lines);
   $('slider').value = at;
   $('slider').setAttribute('aria-valuetext', 'step ' + at + ' of ' + data.steps.length + ': ' + lines[0]);
   write($('count'), at + ' of ' + data.steps.length);
-  if (step) follow(nodes[step.m === undefined ? step.n : step.m].box);
-  fly(moving && step && step.e);
 }
 
 function write(place, text) {
@@ -242,6 +249,7 @@ function play(on) {
   $('said').setAttribute('aria-live', on ? 'off' : 'polite');
   last = 0;
   ready();
+  tell();
   if (on) requestAnimationFrame(tick);
 }
 

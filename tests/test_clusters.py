@@ -81,6 +81,7 @@ def test_of_one_sample_the_neurons_pass_on_adjoint_times_partial() -> None:
             assert adjoint == pytest.approx(gradients(loss, [outputs[of]])[0], abs=2e-9)
             assert partial == pytest.approx(slope, abs=2e-9)
             assert term == pytest.approx(adjoint * partial, abs=2e-9)
+            assert scene["frames"][0]["edges"][move["e"]] == f"∂ {slope:.5g}"
             returns += 1
     assert returns == 3 * 2
     for name, node in outputs.items():

@@ -391,22 +391,32 @@ class _Scene:
                 for k, group in enumerate(self.groups)
             ],
             "steps": self.said,
-            "edges": {f"e{k}_{j}": self._slope(k, j) for k, j in self.links if self.groups[k].box is None},
+            "edges": {f"e{k}_{j}": text for k, j in self.links if (text := self._slope(k, j))},
         }
 
     def _slope(self, k: int, j: int) -> str:
-        found = [float(partial) for _, _, _, partial, _ in self.links[k, j] if partial is not None]
-        return f"∂ {spread(found) or '0'}"
+        """The partial of a group by another, or the least and the largest; empty for boxes of several samples."""
+        group, links = self.groups[k], self.links[k, j]
+        if group.box is None:
+            found = [float(partial) for _, _, _, partial, _ in links if partial is not None]
+            return f"∂ {spread(found) or '0'}"
+        operands = {arg for _, _, arg, _, _ in links}
+        if len(group.results) > 1 or len(operands) != 1:
+            return ""
+        return f"∂ {dot.number(self._through(group, *operands))}"
 
     def drawn(self) -> Graph:
-        told = Told(self.swept.adjoints, self.names, [group.opens >= 0 for group in self.groups])
+        slopes = {link: self._slope(*link) for link in self.links}
+        told = Told(self.swept.adjoints, self.names, [group.opens >= 0 for group in self.groups], slopes)
         if self.within < 0:
             return drawn_at(self.swept.level, told=told)
         lines = [self._line(k, group, told) for k, group in enumerate(self.groups)]
         for k, j in self.links:
-            text = self._slope(k, j) if self.groups[k].box is None else ""
             hint = f"{self.names[k]} of {self.names[j]}"
-            lines.append(dot.edge(f"n{j}", f"n{k}", f"e{k}_{j}", text, dot.typed(hint)))
+            lines.append(dot.edge(f"n{j}", f"n{k}", f"e{k}_{j}", slopes[k, j], dot.typed(hint)))
+        neurons = [f"n{k}" for k, group in enumerate(self.groups) if group.box is not None]
+        if len(neurons) > 1:  # in their order, one below the other
+            lines.append(f"{{rank=same; {' -> '.join(neurons)} [style=invis]}}")
         return Graph(dot.document(lines), len(self.groups), len(self.links))
 
     def _line(self, k: int, group: _Group, told: Told) -> str:

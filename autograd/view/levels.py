@@ -64,11 +64,15 @@ class Level:
 
 @dataclass(frozen=True)
 class Told:
-    """What a page's boxes say otherwise: gradients that are not the nodes' own, the boxes' names, and which open."""
+    """What a page's boxes say otherwise.
+
+    Gradients that are not the nodes' own, the boxes' names, which of them open, and what stands at the edges.
+    """
 
     grads: Mapping[Value, float]
     names: Sequence[str]
     opens: Sequence[bool]
+    slopes: Mapping[tuple[int, int], str]
 
 
 def levelled(outputs: list[Value], level: str, limit: int, title: str = "") -> Graph:
@@ -230,7 +234,7 @@ def drawn_at(level: Level, title: str = "", told: Told | None = None) -> Graph:
         lines.append(box_line(k, box, level, told))
         for j, count in box.operands.items():
             edges += 1
-            text = f"{count:,}" if count > 1 else ""
+            text = (told is not None and told.slopes.get((k, j))) or (f"{count:,}" if count > 1 else "")
             many = len(box.operands) > 4
             look = 'color="#8c959f80", arrowsize=0.4' if many else ""
             if many and k in aligned:

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from autograd import Value, animate, draw, gradients
 from autograd import math as am
 from autograd.backward import topological
-from autograd.view import Film, Page
+from autograd.view import Film, Page, clusters
 from autograd.view.clusters import scenes
 from autograd.view.notation import number
 from autograd.view.render import svgs
 from nn import MLP, hinge
 from tests.browser import chromium, complaints, requests, violations
+from tests.pictures import programs
 
 FIGURE = re.compile(r"-?\d+\.?\d*(?:e-?\d+)?")
 
@@ -178,6 +181,18 @@ def test_training_is_played_in_boxes_with_the_numbers_that_it_had() -> None:
     assert [frame["nodes"][k]["g"] for frame in scene["frames"]] == [f"{slope:.5g}" for slope in slopes]
     with pytest.raises(ValueError, match="graph 0 of the steps is of another shape"):
         animate(Film(film.record, graphs=[w * 2.0, film.graphs[0]]), level="neurons")
+
+
+@given(programs(), st.sampled_from(["neurons", "layers"]))
+@settings(max_examples=60, deadline=None)
+def test_every_box_ends_with_the_gradients_of_its_results(values: list[Value], level: str) -> None:
+    output = values[-1]
+    for scene in clusters._played(output, level, 10_000):
+        for group, shown in zip(scene.groups, scene.grads, strict=True):
+            if group.kind != "reference":  # what lies outside has the returns of this box alone
+                slopes = gradients(output, group.results)
+                found = [0.0] if shown == "—" else list(map(float, shown.split(" … ")))
+                assert [found[0], found[-1]] == pytest.approx([min(slopes), max(slopes)], rel=1e-4, abs=1e-12)
 
 
 def test_pictures_rendered_at_once_are_those_rendered_one_by_one() -> None:

@@ -291,7 +291,7 @@ def test_boxes_open_and_close_by_keyboard_one_within_another(opened: Callable[[P
     press(browser, Keys.ARROW_RIGHT)
     press(browser, Keys.ESCAPE)
     assert browser.find_element("id", "within").text == "Inside layer_2"
-    press(browser, Keys.ESCAPE)
+    browser.find_element("id", "slider").send_keys(Keys.ESCAPE)
     press(browser, Keys.ESCAPE)  # nothing is open any more
     assert names_shown(browser)[0] == "layer_1"
     assert browser.execute_script("return at === data.steps.length")

@@ -289,7 +289,7 @@ $('theme').onclick = () => {
 };
 document.addEventListener('keydown', event => {
   if (event.ctrlKey || event.altKey || event.metaKey || !keys[event.key]) return;
-  if (event.target.matches('select, summary, input') || (event.key === ' ' && event.target.matches('button'))) return;
+  if (event.target.matches(event.key === 'Escape' ? 'select' : 'select, summary, input') || (event.key === ' ' && event.target.matches('button'))) return;
   event.preventDefault();
   keys[event.key]();
 });

@@ -327,3 +327,19 @@ def test_everyone_can_open_and_close(opened: Callable[[Page], Any], dark: bool) 
     assert violations(browser) == []
     browser.execute_script("show(data.steps.length); explain(0)")
     assert violations(browser) == []
+
+
+def test_no_label_does_harm(opened: Callable[[Page], Any]) -> None:
+    hostile = "</script><script>alert(1)</script></template><img src=x onerror=alert(2)>&\"'\\]]>$title\\"
+    w, x = Value(2.0, hostile), Value(0.5, hostile[::-1])
+    y = am.tanh(am.sin(x * w) * w)
+    y.label = f"y{hostile}"
+    browser = opened(animate(y, level="neurons"))
+    assert browser.execute_script("return document.images.length + document.scripts.length") == 2
+    names = names_shown(browser)
+    opens = browser.execute_script("return data.nodes.findIndex(node => node.opens)")
+    assert opens >= 0
+    browser.execute_script(f"open({opens}); show(data.steps.length)")
+    assert browser.execute_script("return document.images.length + document.scripts.length") == 2
+    assert any(hostile in name for name in names + names_shown(browser))
+    assert complaints(browser) == []

@@ -245,28 +245,6 @@ def descent(x: float, tolerance: float) -> float:
     return y
 
 
-def heron(x: float, tolerance: float) -> float:
-    """The square root by Newton's method, which doubles the digits in a step: so it seldom stops elsewhere near by."""
-    return newton(lambda y: (y * y - x, 2 * y), 1.0, tolerance)
-
-
-def secant(g: Callable[[float], float], a: float, b: float, tolerance: float) -> float:
-    """A root by the secant method, stopped at a tolerance."""
-    while abs(b - a) >= tolerance:
-        a, b = b, b - g(b) * (b - a) / (g(b) - g(a))
-    return b
-
-
-def decay(x: float, tolerance: float) -> float:
-    """y(1) where y' = -x y and y(0) = 1, by the midpoint rule with twice as many steps until two results agree."""
-    before, n = math.inf, 1
-    while True:
-        y = (1 - x / n + (x / n) ** 2 / 2) ** n
-        if abs(y - before) < tolerance:
-            return y
-        before, n = y, 2 * n
-
-
 def quadrature(x: float) -> float:
     """The integral of exp(-x t) from 0 to 1 by Simpson's rule, refined until two results agree to 1e-7."""
     before, n = math.inf, 2
@@ -358,10 +336,6 @@ def unlike() -> dict[str, tuple[Callable[[list[float]], float], Callable[[Any], 
         "fixed point to 1e-3": (lambda x: fixed_point(x[0], 1e-3), lambda x: mp.findroot(lambda y: mp.cos(x[0] * y) - y, 0.7), ((0.7,), (0.9,))),
         "descent to 1e-3": (lambda x: descent(x[0], 1e-3), lambda x: mp.findroot(lambda y: y - x[0] + mp.tanh(y), 0.5), ((0.7,), (1.3,))),
         "bisection to 1e-3": (lambda x: bisected(lambda y: y * y - x[0], 0.0, 10.0, 1e-3), lambda x: mp.sqrt(x[0]), ((0.7,), (3.0,))),
-        "Heron to 1e-1": (lambda x: heron(x[0], 1e-1), lambda x: mp.sqrt(x[0]), ((0.7,), (3.0,))),
-        "Heron to 1e-3": (lambda x: heron(x[0], 1e-3), lambda x: mp.sqrt(x[0]), ((1.3,), (3.0,))),
-        "Newton to 1e-2": (lambda x: newton(lambda y: (math.exp(y) - x[0], math.exp(y)), 0.0, 1e-2), lambda x: mp.log(x[0]), ((0.7,), (3.0,))),
-        "secant to 1e-2": (lambda x: secant(lambda y: y * y - x[0], 1.0, 2.0, 1e-2), lambda x: mp.sqrt(x[0]), ((1.7,), (3.0,))),
         "quadrature to 1e-7": (lambda x: quadrature(x[0]), lambda x: (1 - mp.exp(-x[0])) / x[0], ((0.7,), (3.0,))),
         "noise of 1e-10": (lambda x: math.sin(x[0]) + 1e-10 * ripple(x[0]), lambda x: mp.sin(x[0]), ((0.7,), (3.0,))),
         "noise of 1e-6": (lambda x: math.sin(x[0]) + 1e-6 * ripple(x[0]), lambda x: mp.sin(x[0]), ((0.7,), (3.0,))),
@@ -374,11 +348,8 @@ def unlike() -> dict[str, tuple[Callable[[list[float]], float], Callable[[Any], 
     }  # fmt: skip
 
 
-def task(
-    name: str, f: Callable[[Any], Any], true: Callable[[Any], Any], xs: tuple[float, ...], part: float = 0.03
-) -> Task:
-    """With the gradient and the floors that mpmath tells; noise is looked for within this part of the distance over
-    which f is smooth."""
+def task(name: str, f: Callable[[Any], Any], true: Callable[[Any], Any], xs: tuple[float, ...]) -> Task:
+    """With the gradient and the floors that mpmath tells."""
     at = [mp.mpf(x) for x in xs]
     gradient, floors = [], []
     for i, x in enumerate(xs):
@@ -387,7 +358,7 @@ def task(
         h = mp.mpf(10) ** -60 * (min(1, abs(at[i])) or 1)
         slope = (along(at[i] + h) - along(at[i] - h)) / (2 * h)
         length = smooth_length(along, at[i], slope, max(1.0, abs(x))) if slope else 0.0
-        steps = [t for t in (x + k / 8 * part * length for k in range(-8, 9)) if t or not x]
+        steps = [t for t in (x + k / 8 * 0.03 * length for k in range(-8, 9)) if t or not x]
         errors = [mp.mpf(rounded(t)) - along(mp.mpf(t)) for t in steps]
         gradient.append(float(slope))
         floors.append(hidden(max(abs(float(e)) for e in errors), float(slope), length, x))
@@ -406,6 +377,5 @@ def tasks(each: int = 99) -> tuple[Task, ...]:
     for name, (f, points) in several(math).items():
         found += [task(name, f, exact_several[name][0], xs) for xs in points[:each]]
     for name, (f, true, points) in unlike().items():
-        part = 1.0 if " to 1e-" in name else 0.03  # what a solver misses grows from where it takes a step more
-        found += [task(name, f, true, xs, part) for xs in points[:each]]
+        found += [task(name, f, true, xs) for xs in points[:each]]
     return tuple(found)

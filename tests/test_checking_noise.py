@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import random
 import statistics
 from collections.abc import Callable
 
@@ -13,7 +12,7 @@ import pytest
 
 from autograd.checking import GradientMismatch, GradientRow, check_grads
 from autograd.checking.rounding import natural_length, noise_along
-from tests.bank import Task, bisected, decay, descent, fixed_point, heron, mp, newton, on, ripple, secant, tasks
+from tests.bank import Task, bisected, descent, fixed_point, mp, on, ripple, tasks
 
 
 def row(f: Callable[[float], float], x: float, slope: float) -> GradientRow:
@@ -131,88 +130,6 @@ def test_solvers_that_stop_at_a_coarse_tolerance(name: str, tolerance: float) ->
             for factor in (2.0, -1.0):
                 assert row(f, float(x), factor * slope).verdict == "wrong"
     assert accused <= {"fixed_point": 3, "descent": 8, "bisection": 0}[name]
-
-
-def kepler(x: float, tolerance: float) -> float:
-    return newton(lambda e: (e - 0.5 * math.sin(e) - x, 1 - 0.5 * math.cos(e)), x, tolerance)
-
-
-SUPERLINEAR: dict[str, tuple[Callable[[float, float], float], Callable[[float], float], int]] = {
-    "Heron": (heron, lambda x: 0.5 / math.sqrt(x), 1),
-    "cube root": (lambda x, t: newton(lambda y: (y**3 - x, 3 * y * y), 1.0, t), lambda x: x ** (-2 / 3) / 3, 1),
-    "logarithm": (lambda x, t: newton(lambda y: (math.exp(y) - x, math.exp(y)), 0.0, t), lambda x: 1 / x, 1),
-    "inverse": (lambda x, t: newton(lambda y: (1 / y - x, -1 / (y * y)), 0.1, t / 10), lambda x: -1 / (x * x), 0),
-    "secant": (lambda x, t: secant(lambda y: y * y - x, 1.0, 2.0, t), lambda x: 0.5 / math.sqrt(x), 2),
-    "Kepler": (kepler, lambda x: 1 / (1 - 0.5 * math.cos(kepler(x, 1e-14))), 5),
-    "step doubling": (decay, lambda x: -math.exp(-x), 8),
-}
-
-
-@pytest.mark.parametrize("tolerance", [1e-1, 1e-2, 1e-3])
-@pytest.mark.parametrize("name", SUPERLINEAR)
-def test_solvers_that_converge_fast_and_are_stopped_early(name: str, tolerance: float) -> None:
-    """Where no jump is seen within a factor of 7, what is computed is smooth, and its slope is what it is: the number
-    beside the solver is that of points, of twelve, at which a right gradient may be accused for that."""
-    solve, slope_of, most = SUPERLINEAR[name]
-    accused = 0
-    for x in np.linspace(0.41, 4.3, 12):
-        f = lambda x: solve(x, tolerance)  # noqa: E731  # as short as its formula
-        slope = slope_of(float(x))
-        right = row(f, float(x), slope)
-        accused += not right.passed
-        assert right.verdict != "ok" or abs(right.numeric - slope) <= right.resolution * abs(slope)
-        if right.resolution < 0.3:
-            for factor in (2.0, -1.0, 0.0):
-                assert row(f, float(x), factor * slope).verdict == "wrong"
-    assert accused <= most
-
-
-# ---- kinks beside the point ------------------------------------------------------------------------------------------
-
-BESIDE: dict[str, tuple[Callable[[float], float], float, Callable[[float], float]]] = {
-    "flat to one side": (lambda x: max(x + 2.29, 0.0) - 1, -2.29, lambda x: 1.0 if x > -2.29 else 0.0),
-    "rectified and squared": (lambda x: max(x - 2.9, 0.0) + x * x, 2.9, lambda x: 2 * x + (x > 2.9)),
-    "clipped": (
-        lambda x: min(max(math.sinh(x), -1.5), 1.0),
-        math.asinh(-1.5),
-        lambda x: math.cosh(x) if x > math.asinh(-1.5) else 0.0,
-    ),
-    "the larger": (lambda x: max(math.sin(x), math.cos(x)), math.pi / 4, lambda x: math.cos(x) if x > math.pi / 4 else -math.sin(x)),
-    "a slight one": (
-        lambda x: 0.01 * abs(x * x - 1.3e-5) + math.exp(x),
-        math.sqrt(1.3e-5),
-        lambda x: (0.02 if x > math.sqrt(1.3e-5) else -0.02) * x + math.exp(x),
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("distance", [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7])
-@pytest.mark.parametrize("side", [-1, 1])
-@pytest.mark.parametrize("name", BESIDE)
-def test_a_kink_beside_the_point_is_not_taken_for_noise(name: str, side: int, distance: float) -> None:
-    f, kink, slope_of = BESIDE[name]
-    x = kink * (1 + side * distance)
-    slope = slope_of(x)
-    assert row(f, x, slope).passed
-    for claim in (1.1 * slope, slope + 0.3, -slope):
-        if claim != slope:
-            assert row(f, x, claim).verdict == "wrong"
-
-
-@pytest.mark.parametrize("step", [1e-1, 1e-2, 1e-4, 1e-6])
-def test_stairs_of_any_width_are_noise_of_their_height(step: float) -> None:
-    """Also where x is next to a tread's end, and the tread is wider than the distances that are looked at first."""
-    rng = random.Random(str(step))
-    for _ in range(40):
-        x, a = rng.uniform(0.3, 3.0), rng.uniform(0.5, 2.0)
-        f = lambda t, a=a: math.floor(math.sin(a * t) / step) * step  # noqa: E731  # as short as its formula
-        slope = a * math.cos(a * x)
-        right = row(f, x, slope)
-        assert right.passed, (x, a, right)
-        assert row(f, x, 0.0).verdict != "ok", (x, a)
-        if right.resolution < 0.3:
-            for factor in (2.0, -1.0):
-                assert row(f, x, factor * slope).verdict == "wrong", (x, a)
 
 
 # ---- what was misjudged ----------------------------------------------------------------------------------------------

@@ -16,12 +16,11 @@ from functools import partial
 
 from .box import BlackBox, attempted
 from .claims import Claim, Matrix
-from .differences import Differences
+from .differences import EPSILON, RESOLUTION, Differences
 from .examine import SAFETY, hear, judge, resolve, settle_zeros
-from .lines import RESOLUTION, Line, Slope
-from .pieces import jump_near
+from .lines import Line, Slope
 from .report import GradientRow
-from .rounding import EPSILON, SPACING, natural_length, noise_along
+from .rounding import SPACING, natural_length, noise_along
 from .taylor import Remainder, remainder
 
 EXACT = (
@@ -31,10 +30,9 @@ NEAR = 2.0**-35  # where noise is looked for, in parts of the distance over whic
 MEANT = 5e-8  # a relative fault that no claim is accused of: a black box may be an approximation to what is meant
 AGREED = 1e-9  # relative: a claim that is so near to a complex step was not so by chance
 TINY = 1e-60  # its step, relative to x or 1
-FIRST_LOOK = 57  # evaluations along a line; with those at the point itself and on complex numbers it makes 60
-SECOND_LOOK = 12  # where the slope that is claimed is no guide to the steps
-GUESSES = (0.0173, 1.1e-5, 0.9e-9)  # steps, relative to x
-JUMPS = "f jumps near by, as a solver that stops at a tolerance"
+FIRST_LOOK = 55  # evaluations along a line; with those at the point itself and on complex numbers it makes 60
+SECOND_LOOK = 40  # where the slope that is claimed is no guide to the steps
+GUESSES = (0.0173, 1.1e-5, 0.7e-8, 0.9e-11)  # steps, relative to x
 CIRCLE = (1j, -1j, 1.0, -1.0)  # where f is seen to be analytic
 
 
@@ -86,7 +84,7 @@ class Claimed:
         for row in rows:
             resolve(row)
             if row.verdict == "inconclusive" and row.resolution < 0.5:
-                jumps = f"; {row.note}" if row.note == JUMPS else ""
+                jumps = f"; {row.note}" if row.note.startswith("f jumps") else ""
                 row.note = f"no fault above {row.resolution:.1g} of it; differences show no more{jumps}"
         return rows
 
@@ -94,9 +92,9 @@ class Claimed:
         """The rows of all outputs along a line, on which these are the slopes that are claimed."""
         guides = [self.guide(line, o, claim) for o, claim in enumerate(claims)]
         rows = []
-        for o, claim in enumerate(claims):
+        for o, (claim, noise) in enumerate(zip(claims, self.noise(line, guides), strict=True)):
             line.allowed = max(FIRST_LOOK, len(line.taken) + 40) if o else FIRST_LOOK
-            rows.append(self.row(line, o, claim, guides, roundings[o]))
+            rows.append(self.row(line, o, claim, noise, guides[o], roundings[o]))
         return rows
 
     def guide(self, line: Line, o: int, claim: float) -> float:
@@ -111,28 +109,30 @@ class Claimed:
                 steepest = max(steepest, abs(got[o] - self.ys[o]) / step)
         return steepest
 
-    def noise(self, line: Line, o: int, guides: Sequence[float]) -> float:
-        """The noise of an output along a line: estimated, from samples that the outputs share."""
+    def noise(self, line: Line, guides: Sequence[float]) -> list[float]:
+        """The noise of each output along a line: estimated, from samples that the outputs share."""
         lengths = [
             natural_length(line.x, y, guide) for y, guide in zip(self.ys, guides, strict=True) if math.isfinite(y)
         ]
-        y = self.ys[o]
+        found = []
+        for o, y in enumerate(self.ys):
 
-        def along(t: float) -> float | None:
-            got = line.at(t - line.x)
-            return None if got is None or not math.isfinite(got[o] - y) else got[o]
+            def along(t: float, o: int = o, y: float = y) -> float | None:
+                got = line.at(t - line.x)
+                return None if got is None or not math.isfinite(got[o] - y) else got[o]
 
-        moved = [abs(step) for step, rise in line.rises(o) if rise]
-        reach = min(max(NEAR * min(lengths), 2 * min(moved, default=0.0)), 2.0**-20 * line.unit)
-        noise = noise_along(along, line.x, y, reach, 0.0, line.format, guides[o])
-        return max(noise, self.floor(o))
+            reach = NEAR * min(lengths, default=1.0)
+            noise = noise_along(along, line.x, y, reach, 0.0, line.format, guides[o]) if math.isfinite(y) else 0.0
+            found.append(max(noise, self.floor(o)))
+        return found
 
     def row(
         self,
         line: Line,
         o: int,
         claim: float,
-        guides: Sequence[float],
+        noise: float,
+        guide: float,
         rounding_of_claim: Callable[[], float],
     ) -> GradientRow:
         """The verdict on one claim by differences along a line, and the rate of its Taylor remainder."""
@@ -140,10 +140,8 @@ class Claimed:
         if not math.isfinite(self.ys[o]):
             row.note = f"the function is {self.ys[o]}"
             return row
-        guide = guides[o]
-        differences = Differences(line, o, self.floor(o), guide, True, estimate=partial(self.noise, line, o, guides))
+        differences = Differences(line, o, noise, guide, opaque=True)
         slope = differences.slope()
-        noise = differences.noise
         if not math.isfinite(claim):
             row.note, row.numeric, row.error = "the claim is not finite", slope.value, slope.error
             return row
@@ -153,20 +151,19 @@ class Claimed:
             rounding += rounding_of_claim()
             judge(row, claim, claim, slope, rounding, self.resolution)
         if row.verdict == "inconclusive" and not claim and guide:  # the guess was none
-            line.allowed = max(line.allowed, len(line.taken) + SECOND_LOOK)
+            line.allowed = len(line.taken) + SECOND_LOOK
             line.at(GUESSES[0] * line.unit)
             guide = self.remainder(row, line, o, noise).bound
-            noise = max(noise, self.noise(line, o, [guide] * len(self.ys)))
+            noise = max(noise, self.noise(line, [guide] * len(self.ys))[o])
             differences = Differences(line, o, noise, guide, opaque=True)
             slope = differences.slope()
             judge(row, claim, claim, slope, rounding, self.resolution)
         if row.verdict == "wrong" and not slope.kind and slope.reach and (stair := differences.stairs(slope)):
             judge(row, claim, claim, differences.beyond(stair), rounding, self.resolution)
-        small = line.single and abs(claim - row.numeric) < 0.9 * abs(row.numeric)
-        if row.verdict == "wrong" and not slope.kind and small and (jump := jump_near(line, o, noise, slope.reach)):
-            doubt = 2 * max(abs(jump.slope), abs(jump.rise) / jump.length)
-            judge(row, claim, claim, replace(slope, error=slope.error + doubt), rounding, self.resolution)
-            row.note = row.note or JUMPS
+        small = line.single and abs(claim - row.numeric) < 0.1 * abs(row.numeric)
+        if row.verdict == "wrong" and not slope.kind and small and (doubt := differences.jump_over_distance(slope)):
+            judge(row, claim, claim, replace(slope, error=max(slope.error, doubt)), rounding, self.resolution)
+            row.note = row.note or "f jumps near by, as a solver that stops at a tolerance"
         if row.verdict == "still":
             row.verdict, row.note = "ok", "the function does not move"
         second = self.remainder(row, line, o, noise)
@@ -197,8 +194,6 @@ class Claimed:
         for o, (row, slope) in enumerate(zip(rows, slopes, strict=True)):
             error = EXACT * abs(slope)
             if not slope or row.verdict in ("kink", "jump", "not finite", "one-sided") or row.left is not None:
-                continue
-            if row.note == JUMPS:
                 continue
             fits = not row.error < math.inf or abs(slope - row.numeric) <= SAFETY * row.error + 1e-9 * abs(slope)
             if abs(slope - row.claimed) <= AGREED * abs(slope):

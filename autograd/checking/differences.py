@@ -11,29 +11,112 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from .fits import fit
-from .glance import TREAD, Glance
-from .lines import ENOUGH, GRID, ONE_SIDED, Line, Sample, Slope, Window
-from .rounding import EPSILON
+from .lines import SMALLEST, Line, Sample, Slope, Window
+from .rounding import natural_length
 
-EVALUATIONS = 60  # of f along a line for one output, at most, unless a claim is wrong; about 20 for a smooth one
-WIDEST = 1e-6  # the tread of a stair that rounding makes, relative to x or 1
+EPSILON = sys.float_info.epsilon
+RESOLUTION = 1e-5  # "ok" is said only where a fault of this size, relative to the derivative, would have been seen
+ENOUGH = 2e-7  # the relative error of which larger steps are not tried against rounding
+FINE = 1e-10  # the relative error of which smaller steps are not tried
+FIRST = 0.0418  # the size of the first window, relative to x, 1 or f / f'
+GRID = 8.0  # the ratio of the sizes of windows: so few that several outputs share their samples
+WIDER = 2  # windows that are larger than the first, for slopes that rounding hides from it
+SCOUTS = 9  # at most, on either side
+DEEPER = (2.0**-400, 2.0**-700, 2.0**-960)
+
+EVALUATIONS = 60  # of f along a line for one output, at most, unless a claim is wrong; about 30 for a smooth one
+
+WIDEST = 1e-3  # the tread of a stair that rounding makes, relative to x or 1
+
+TREAD = 13  # steps of the search for its end, which other outputs share, and so may go beyond what is allowed for one
+WIDE = 0.35  # where the jumps of solvers are looked for, relative to x or 1: in an interval that is halved
+HALVINGS = 23
+SMALL = 0.03  # how large such a jump may be, relative to f
+
+TWO_SIDED = tuple(math.sqrt(v) for v in (35 / 36, 0.625, 0.33, 0.12, 1 / 60))
+ONE_SIDED = tuple(math.sqrt(v) for v in (0.971, 0.818, 0.624, 0.43, 0.255, 0.13, 0.0529 + 1e-3, 0.0145, 0.0016))
 FEW = tuple(math.sqrt(v) for v in (0.96, 0.58, 0.37, 0.19, 0.06, 0.007))
+GOLDEN = (math.sqrt(5) - 1) / 2
 
 
-class Differences(Glance):
-    """What can be told of one output's slope along a line: by a first look, or by scouts of all sizes to both sides and
-    as many windows as it takes."""
+class Differences:
+    """What can be told of one output's slope along a line.
 
-    def look(self) -> None:
-        """Send scouts of all sizes to both sides, after the noise is known."""
-        self.know_noise()
-        self.steps = self.ladder()
+    ``noise`` is the rounding in f, as far as it is known; ``opaque``: some of it was estimated, or f is not known to be
+    smooth between floats that are far apart.  ``guide`` is the slope that is claimed: it has a say in the choice of
+    the steps, and in nothing else.
+    """
+
+    def __init__(self, line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool = False) -> None:
+        self.line, self.o, self.noise, self.opaque = line, o, noise, opaque
+        self.before = len(line.taken)
+        self.y, self.guide = line.ys[o], abs(guide)
+        x, spacing = abs(line.x), line.spacing
+        self.first = FIRST * line.unit * (GOLDEN if again else 1.0)
+        length = abs(self.y) / self.guide if self.y and self.guide else math.inf
+        self.start = self.on_grid(min(max(length, 2.0**-44 * x), line.unit) * self.first / line.unit)
+        natural = natural_length(x, self.y, self.guide) if opaque else x
+        bottom = max(2.0**-46 * natural, 8 * spacing, noise / self.guide / 0.03 if self.guide else 0.0)
+        decades = math.log(self.start / 3, 24.0) - math.log(min(bottom, self.start / 3), 24.0)
+        ratio = 24.0 ** max(1, math.ceil(decades / SCOUTS - 1e-9))
+        self.steps = [self.start / 3]
+        while self.steps[-1] > bottom:
+            jitter = 0.7 + 0.5 * (len(self.steps) * GOLDEN % 1)
+            self.steps.append(max(self.start / 3 * jitter * ratio ** -len(self.steps), spacing))
+        if ratio > 1e6:  # where x is tiny, f may change over distances as small
+            near = (part * x for part in (0.37, 3e-4, 1e-7, 3e-11))
+            self.steps = sorted({*self.steps, *(h for h in near if bottom < h < self.start)}, reverse=True)
+        if not x and bottom <= 8 * SMALLEST:
+            self.steps += DEEPER
+        self.steps = sorted({self.taken_near(step) for step in self.steps}, reverse=True)
+        self.close = not x or self.steps[-1] < x / 4  # or floats are sparse around x
         self.scouts = {side: [self.sample(side * step) for step in self.steps] for side in (-1, 1)}
         self.sides = [side for side in (-1, 1) if self.scouts[side][-1] is not None]
+
+    def taken_near(self, step: float) -> float:
+        """A step like this one that was taken already to both sides, or else this one."""
+        x, taken = self.line.x, self.line.taken
+        like = [h for t in taken if step / 4 < (h := t - x) < 4 * step and x - h in taken and h < self.start]
+        return min(like, key=lambda h: abs(math.log(h / step)), default=step)
+
+    def on_grid(self, reach: float) -> float:
+        """The next smaller size of a window."""
+        down = math.ceil(math.log(self.first, GRID) - math.log(reach, GRID) - 1e-9) if 0 < reach < math.inf else 0
+        return max(self.first * GRID ** -max(down, -WIDER), 8 * self.line.spacing)
+
+    def sample(self, step: float) -> Sample | None:
+        got = self.line.at(step)
+        if got is None or not math.isfinite(got[self.o] - self.y):
+            return None
+        return Sample(self.line.actual(step), got[self.o] - self.y)
+
+    def window(self, reach: float, sides: Sequence[int], noise: float, parts: Sequence[float] = ()) -> Window | None:
+        """The fit through steps of this size on these sides; None if f fails at one of them."""
+        spacing = self.line.spacing
+        samples, last, asked = [Sample(0.0, 0.0)], 0.0, reach
+        parts = parts or (TWO_SIDED if len(sides) == 2 else ONE_SIDED)
+        if any(self.sample(side * self.line.actual(reach * parts[0])) is None for side in sides):
+            return None
+        for part in reversed(parts):
+            last = max(self.line.actual(reach * part), last + spacing)
+            for side in sides:
+                found = self.sample(side * last)
+                if found is None:
+                    return None
+                samples.append(found)
+        samples.sort()
+        reach = max(abs(samples[0].step), samples[-1].step)
+        scale = max(abs(sample.rise) for sample in samples) / reach
+        found_fit = fit([s.step / reach for s in samples], [s.rise for s in samples], noise)
+        slope, error = found_fit.slope / reach, found_fit.error / reach
+        if not scale and self.opaque:
+            error = max(error, self.tread(reach))
+        return Window(reach, slope, error, scale, found_fit, asked)
 
     # ---- the search for a window
 
@@ -53,8 +136,6 @@ class Differences(Glance):
                 high = reach
                 reach = self.on_grid(min([reach / GRID, *self.inside(sides)[:1]]))
                 continue
-            if not now.scale and self.opaque:
-                now = now._replace(error=max(now.error, self.tread(now.reach)))
             held = self.holds(now, sides)
             if not held:
                 unheld.append(now)
@@ -62,9 +143,9 @@ class Differences(Glance):
                 best = now
             rounding = held and now.fit.noise <= (4 if self.opaque else 2) * self.noise
             still = now.scale == self.guide == 0.0  # nothing moves, and nothing should
-            if now is best and (still or now.resolves(self.enough if rounding else self.fine)):
+            if now is best and (still or now.resolves(ENOUGH if rounding else FINE)):
                 break
-            wanted = now.error / (self.fine * (abs(now.slope) or self.guide or 1.0))
+            wanted = now.error / (FINE * (abs(now.slope) or self.guide or 1.0))
             if rounding:
                 low = reach
                 reach *= min(max(1e-3 * wanted, GRID), GRID**3) * 1.001
@@ -77,19 +158,12 @@ class Differences(Glance):
                 reach = self.on_grid(math.sqrt(low * high))
             if not low < reach < high:
                 break
-        if self.blurred(unheld) and (best is None or not best.resolves(1e-2)):
+        if unheld and self.opaque and (best is None or not best.resolves(1e-2)):
             rough = min((self.rough(window, sides) for window in unheld), key=lambda window: window.error)
             if best is None or (rough.error < best.error and not rough.contradicts(best)):
                 self.noise = max(self.noise, rough.fit.noise)
                 return rough
         return best
-
-    def blurred(self, unheld: Sequence[Window]) -> bool:
-        """Whether what windows miss is noise, which is not less in smaller ones, as what is missed of a kink is."""
-        if not self.opaque or not unheld:
-            return False
-        small, large = (end(unheld, key=lambda window: window.reach) for end in (min, max))
-        return small is large or small.fit.noise > large.fit.noise * math.sqrt(small.reach / large.reach)
 
     def prefers(self, now: Window, best: Window) -> bool:
         """Whether a later window is better; if they contradict each other, the smaller one is, if it resolves at all,
@@ -102,12 +176,10 @@ class Differences(Glance):
         return [s for side in sides for s in self.scouts[side] if s is not None and abs(s.step) < window.reach]
 
     def holds(self, window: Window, sides: Sequence[int]) -> bool:
-        """Whether all scouts nearer to x are where the window says; of a derivative of 0 the graph may be cut, and tell
-        nothing of rounding."""
-        noise = self.noise if self.guide else max(self.noise, EPSILON * abs(self.y))
+        """Whether all scouts nearer to x are where the window says."""
         doubt = 1e-3 * abs(window.slope) + 4 * window.error + 8 * window.fit.noise / window.reach
         return all(
-            window.missed(sample) <= 8 * (noise + EPSILON * abs(sample.rise)) + doubt * abs(sample.step)
+            window.missed(sample) <= 8 * (self.noise + EPSILON * abs(sample.rise)) + doubt * abs(sample.step)
             for sample in self.near(window, sides)
         )
 
@@ -128,12 +200,19 @@ class Differences(Glance):
         both sides ``together``, in which what bends f to the same side cancels."""
         there = self.inside(sides)
         skip, count = len(self.steps) - len(there), len(there)
-        lines = [[scout for scout in self.scouts[side][skip:] if scout is not None] for side in sides]
-        least = 1e-3 * max((abs(scout.quotient) for line in lines for scout in line), default=0.0)
+        quotients = [[s.quotient for s in self.scouts[side][skip:] if s is not None] for side in sides]
+        largest = max((abs(q) for line in quotients for q in line), default=0.0)
         if together:
-            middle = [sum(scout.quotient for scout in pair) / len(pair) for pair in zip(*lines, strict=True)]
-            lines = [[Sample(step, quotient * step) for step, quotient in zip(there, middle, strict=True)]]
-        count = min([count, *(self.alike(line, least) for line in lines)])
+            quotients = [[sum(pair) / len(pair) for pair in zip(*quotients, strict=True)]]
+        for line in quotients:
+            low, high, same = -math.inf, math.inf, 0
+            for step, quotient in zip(reversed(there), reversed(line), strict=True):
+                room = 8 * self.noise / step + max(0.1 * abs(quotient), 1e-3 * largest)
+                low, high = max(low, quotient - room), min(high, quotient + room)
+                if low > high:
+                    break
+                same += 1
+            count = min(count, same)
         return there[len(there) - count :] if count >= 2 else []
 
     def tread(self, width: float) -> float:
@@ -165,10 +244,6 @@ class Differences(Glance):
 
     def slope(self) -> Slope:
         """What the samples tell."""
-        found = self.glance()
-        if found is not None:
-            return found
-        self.look()
         unseen = [s for s in (-1, 1) if s not in self.sides and self.sample(s * self.line.spacing) is not None]
         if unseen or not self.sides:  # f ends nearby, and changes over distances that rounding hides
             return Slope()
@@ -205,6 +280,15 @@ class Differences(Glance):
         if whole is not None and whole.error < limit.error and (whole.resolves(1e-4) or rounding or self.opaque):
             return Slope(whole.slope, whole.error, whole.scale, whole.reach, one)
         return replace(limit, kind=one)
+
+    def may_turn(self, window: Window) -> bool:
+        """Whether f, if it is as steep as is claimed, may turn between the steps that were taken: it would rise by more
+        than it does in all between two floats near by; or, where it moves by much more than rounding, in a hundred."""
+        rise, step = window.scale * window.reach, self.guide * self.line.spacing
+        if window.reach < 1e4 * self.line.spacing and step > rise:
+            return True
+        wide = self.opaque and window.reach > 1e6 * self.line.spacing
+        return wide and 1e4 * EPSILON * abs(self.y) < rise < 100 * step
 
     def kinked(self) -> bool:
         """Whether the quotients settle on either side, but not to the same slope."""
@@ -276,16 +360,9 @@ class Differences(Glance):
     def beyond(self, noise: float) -> Slope:
         """The slope by large steps, over stairs of this height."""
         self.noise = max(self.noise, noise)
-        best: Window | None = None
-        for reach in (self.first, self.first / GRID):
-            window = self.window(self.on_grid(reach), self.sides, self.noise)
-            if window is not None and (best is None or window.error < best.error):
-                best = window
-            if window is not None and window.fit.noise <= 4 * self.noise:
-                break
-        if best is None or self.may_turn(best) or not self.foretells(best, self.samples(best.reach)):
-            return Slope()
-        return Slope(best.slope, best.error, best.scale, best.reach)
+        self.line.allowed, self.before = max(self.line.allowed, len(self.line.taken) + 20), len(self.line.taken)
+        window = self.search(self.sides, self.first)
+        return Slope() if window is None else Slope(window.slope, window.error, window.scale, window.reach)
 
     def end_of(self, side: int, found: Slope) -> float:
         """About the largest step up to which a slope holds; 0.0 if it does as far as f, or a tread, may reach."""
@@ -304,10 +381,33 @@ class Differences(Glance):
                 end = step if self.sample(side * step) is not None else 0.0  # f ends there
                 break
             within = step
-        while end > 1.8 * within and self.line.has_room_for(10):
+        while end > 1.8 * within:
             middle = within * math.sqrt(end / within)
             within, end = (middle, end) if holds(middle) else (within, middle)
         return end
+
+    def jump_over_distance(self, found: Slope) -> float:
+        """How far a slope may be from that of what f stands for, if f jumps now and then by little, as a solver does
+        that stops at a tolerance: the jump over its distance from x; 0.0 if none is seen."""
+        wide = (
+            self.window(WIDE * self.line.unit, self.sides, self.noise) if found.reach < WIDE * self.line.unit else None
+        )
+        if wide is None or wide.fit.noise <= 4 * self.noise:
+            return 0.0
+
+        def left(step: float) -> float:
+            sample = self.sample(step)
+            return math.nan if sample is None else sample.rise - wide.fit.rise(sample.step / wide.reach)
+
+        steps = sorted(h for t in self.line.taken if abs(h := t - self.line.x) <= wide.reach)
+        pairs = [(abs(left(b) - left(a)), a, b) for a, b in itertools.pairwise(steps) if b - a > 1e-3 * wide.reach]
+        first, a, b = max(pairs)
+        for k in range(HALVINGS):
+            middle = (a + b) / 2
+            gap, a, b = max((abs(left(middle) - left(a)), a, middle), (abs(left(b) - left(middle)), middle, b))
+            if not max(first / 100 if k > 6 else 0.0, 100 * self.noise) < gap < SMALL * abs(self.y):
+                return 0.0
+        return gap / max(abs(a), abs(b))
 
     def limit(self) -> Slope:
         """For want of better the quotient at the smallest steps, if rises vanish there, and how much it changed."""

@@ -70,8 +70,6 @@ class Plain:
         """The tree with these numbers, a list or (faster, where there are many) an array."""
         if self.is_flat:
             return list(numbers)
-        if type(self.tree) is float:
-            return numbers[0]
         places = self._places(numbers)
         return mapped(self.tree, lambda x: next(places))
 

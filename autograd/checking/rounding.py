@@ -8,7 +8,6 @@ computational noise", SIAM J. Sci. Comput. 33, 2011, with a fitted polynomial in
 
 from __future__ import annotations
 
-import itertools
 import math
 import sys
 from collections.abc import Callable
@@ -134,11 +133,9 @@ def noise_along(
                 if value is not None:
                     samples.append(((t - x) / reach, value - y))
         rises = sorted({rise for _, rise in samples})
-        if len(rises) > (4 if part else 1):
+        if len(rises) > 4:
             samples.sort()
             noise = 3 * fit([u for u, _ in samples], [rise for _, rise in samples]).noise
-            if len(rises) <= 4:  # stairs, of which these are the treads
-                noise = max(noise, *(b - a for a, b in itertools.pairwise(rises)))
             if guide and noise > FAR * EPSILON * abs(y) and not finer and is_straight(f, x, y, guide, noise, format):
                 finer = True
                 reach = max(reach / 1024, 32 * format.spacing(x))

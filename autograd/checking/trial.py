@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .box import BlackBox, by_mpmath
+from .box import BlackBox
 from .causes import likely, likely_in_directions
 from .claimed import Claimed, quiet
 from .claims import (
@@ -21,6 +21,7 @@ from .claims import (
     pattern_of,
 )
 from .differences import numeric_slope
+from .exact import by_mpmath
 from .examine import SAFETY
 from .many import Labels, in_directions
 from .report import GradientReport, GradientRow
@@ -145,7 +146,7 @@ class Gradient:
             self.complex = False
             claimed = Claimed(box, lambda xs: [], [[0.0] * len(box.xs)])
             lines = [claimed.line(i) for i in range(len(box.xs))]
-            found = [numeric_slope(line, 0, claimed.noise(line, 0, [0.0]), 0.0, True).value for line in lines]
+            found = [numeric_slope(line, 0, claimed.noise(line, [0.0])[0], 0.0, True).value for line in lines]
         self.box.calls += box.calls
         return found
 

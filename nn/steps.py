@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +70,17 @@ class Run:
         by = () if optimizer is None else optimizer.parameters
         self.recorder = recorder(model, Losses(model, loss), samples, epochs * len(samples), how, by)
 
-    def try_shapes(self, places: Callable[[int], str]) -> None:
-        """Where samples differ in shape, try one of each, so that one that does not fit is named before any step."""
+    def shapes(self) -> dict[tuple[int | None, ...], int]:
+        """The shapes of the samples, numbers in and out, each with the first sample that has it."""
         first: dict[tuple[int | None, ...], int] = {}
         for i, sample in enumerate(self.samples):
             first.setdefault(tuple([len(part) if isinstance(part, list) else None for part in sample]), i)
-        for i in first.values() if len(first) > 1 else ():
-            with suppress(ArithmeticError), _blaming(places(i)):  # what is not finite is said when its turn comes
+        return first
+
+    def attempt(self, at: Iterable[int], places: Callable[[int], str]) -> None:
+        """Compute the losses of these samples, so that one that does not fit is named before any step."""
+        for i in at:
+            with _blaming(places(i)):
                 self.recorder.function(*self.samples[i])
 
     def step(self, at: Sequence[int], places: Callable[[int], str]) -> float:
@@ -162,8 +166,8 @@ def warn_of_scale(model: Module, loss: Loss, samples: Sequence[Sample]) -> None:
     turned = [(xs, t) for (xs, _), (_, t) in zip([*samples[1:], samples[0]], samples, strict=True)]
     try:
         own, others = (Run(model, loss, part).mean(lambda i: f"sample {i}") for part in (samples, turned))
-    except (FloatingPointError, ValueError):
-        return  # which the next epoch says, if there is one; or targets of several shapes
+    except Exception:  # an operation fails, which the next epoch says, or targets are of another shape
+        return
     if own > 0.98 * others:
         warnings.warn(
             f"the first epoch taught the model nothing about its inputs, which reach {largest:g}: scale them, "

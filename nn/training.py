@@ -176,8 +176,10 @@ def fit(
     model.zero_grad()
     run = Run(model, loss_function(loss), samples, epochs, optimizer, l2, compile)
     checked = Run(model, run.loss, [*held_out.values()], epochs, how=compile)
-    run.try_shapes("sample {}".format)
-    checked.try_shapes([*held_out].__getitem__)
+    shapes, others = run.shapes(), checked.shapes()
+    if len(shapes | others) > 1:
+        run.attempt(shapes.values(), "sample {}".format)
+        checked.attempt(others.values(), [*held_out].__getitem__)
     measured = checked.samples or samples
     shown = recorder(model, model, [(x,) for x, _ in measured], epochs * len(measured), compile)
     history = History(metrics={name: [] for name in metrics})

@@ -615,6 +615,13 @@ def test_signs_that_are_moved_change_no_bit(seed: int, tier: str) -> None:
 
 
 def test_a_sign_is_no_instruction_where_a_constant_or_a_sum_can_take_it() -> None:
-    slopes = autograd.compile(autograd.grad(lambda x, y, z: x - y * z * 0.01 - y / z * 3 + x * -z, (0, 1, 2)))
+    slopes = autograd.compile(autograd.grad(lambda x, y, z: x - x * (y * z * 0.01 - (y - z) * 3.0), (0, 1, 2)))
     slopes(1.0, 2.0, 3.0)
     assert "neg" not in [name for _, name, _ in slopes.program.instructions()]
+
+
+def test_a_sign_that_many_products_share_is_one_instruction() -> None:
+    factors = [0.1 * i + 0.1 for i in range(100)]
+    fast = autograd.compile(lambda x, ys: [-x * y for y in ys])
+    fast(0.3, factors)
+    assert len(fast.program) == 101

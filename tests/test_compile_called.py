@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import math
+from autograd import math, primitive
 from autograd.rows import TABLE
 
 pytestmark = pytest.mark.skipif(
@@ -33,7 +33,7 @@ def stepped(x: float, y: float) -> float:
 
 @pytest.fixture(scope="module")
 def row() -> Iterator[Any]:
-    yield autograd.primitive("stepped_in_python", stepped, lambda out, x, y: 0.0 * x, lambda out, x, y: out * 0.0 + 2.5)
+    yield primitive("stepped_in_python", stepped, lambda out, x, y: 0.0 * x, lambda out, x, y: out * 0.0 + 2.5)
     del TABLE["stepped_in_python"]
 
 
@@ -84,7 +84,7 @@ def test_ctrl_c_within_a_row_of_python_is_not_lost() -> None:
             raise KeyboardInterrupt  # once: who computes it again does not come to it
         return 2.0 * int(x)
 
-    row = autograd.primitive("slow_in_python", slow, lambda out, x: 2.0)
+    row = primitive("slow_in_python", slow, lambda out, x: 2.0)
     fast = autograd.compile(lambda x: row(x) * 3.0, tier="llvm")
 
     def often() -> None:
@@ -113,3 +113,58 @@ print(fast(3.0))
         done = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
         assert done.stdout.strip() == expected
     assert len([*tmp_path.rglob("*")]) > 0
+
+
+@pytest.mark.parametrize("tier", ["interpreter", "llvm"])
+def test_errors_of_a_row_are_the_same_in_every_tier(tier: str) -> None:
+    """Unchecked ones too: a row's own fault is no number."""
+
+    class BoomError(Exception):
+        pass
+
+    def fragile(x: float) -> float:
+        if not isinstance(x, float):
+            raise TypeError
+        if x > 5:
+            raise BoomError
+        return floats.sin(x)
+
+    row = primitive("fragile_in_python", fragile, lambda out, x: 1.0)
+    try:
+        for check in (True, False):
+            fast = autograd.compile(lambda x: row(x) + 1.0, tier=tier, check=check)
+            assert fast(0.5) == floats.sin(0.5) + 1.0
+            with pytest.raises(BoomError):
+                fast(6.0)
+            with pytest.raises(BoomError):
+                fast.lanes([0.5, 6.0])
+            with pytest.raises(BoomError):
+                fast.lanes([0.5, 6.0], reduce="sum")
+    finally:
+        del TABLE["fragile_in_python"]
+
+
+def test_a_row_that_no_result_needs_keeps_nothing_from_machine_code() -> None:
+    row = primitive("unneeded_in_python", floats.sin, lambda out, x: math.cos(x))
+    try:
+        fast = autograd.compile(autograd.grad(lambda x: row(x) + x), tier="llvm")
+        assert fast(0.3) == floats.cos(0.3) + 1.0
+        assert fast.program.rows
+        assert "call" not in [name for _, name, _ in fast.program.instructions()]
+    finally:
+        del TABLE["unneeded_in_python"]
+
+
+def test_a_row_of_one_branch_may_be_defined_anew() -> None:
+    def rounded(x: float) -> float:
+        return floats.floor(x * 10) / 10
+
+    row = primitive("branch_in_python", rounded, lambda out, x: 1.0)
+    try:
+        fast = autograd.compile(lambda x: x * 2 if x > 0 else TABLE["branch_in_python"](x))
+        assert (fast(1.0), fast(-0.55)) == (2.0, -0.6)
+        row = primitive("branch_in_python", lambda x: 100.0 + x, lambda out, x: 1.0)
+        assert (fast(1.0), fast(-0.55)) == (2.0, row(-0.55)) == (2.0, 99.45)
+        assert fast.lanes([1.0, -0.55]).tolist() == [2.0, 99.45]
+    finally:
+        del TABLE["branch_in_python"]

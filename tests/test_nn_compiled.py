@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math as floats
 import random
 import signal
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 
 import autograd
 import nn
-from autograd import Value
-from autograd.compile import recorder
+from autograd import Value, math, primitive
+from autograd.compile import executors, recorder
 from autograd.compile.captured import Captured, UnlikeError
+from autograd.rows import TABLE
 from nn import MLP, Adam, Dropout, Layer, Module, Network, Sequential, fit, predict
 
 pytestmark = pytest.mark.skipif(not autograd.__native__, reason="fit compiles where the engine is compiled")
@@ -453,4 +455,48 @@ def test_one_sample_of_another_length_is_named_before_any_step() -> None:
     held_out = [[1.0] * 3, [1.0]], [0.0, 0.0]
     with pytest.raises(ValueError, match=r"^validation sample 1: this MLP takes 3 inputs, not 1"):
         fit(model, POINTS, HEIGHTS, batch_size=1, validation=held_out)
+    with pytest.raises(ValueError, match=r"^validation sample 0: this MLP takes 3 inputs, not 2"):
+        fit(model, POINTS, HEIGHTS, batch_size=1, validation=([[1.0, 1.0]], [0.0]))
+    strict = lambda ys, ts: math.sum([(a - b) ** 2 for a, b in zip([ys, ys], ts, strict=True)])  # noqa: E731  # of a user's
+    with pytest.raises(FloatingPointError, match=r"^sample 1: ValueError: zip"):
+        fit(model, POINTS[:2], [[0.0, 1.0], [0.0]], batch_size=1, seed=None, loss=strict)
     assert model.state_dict() == before
+
+
+def test_large_inputs_of_several_lengths_need_no_target_of_another_sample() -> None:
+    """Whether a model has learned anything is asked with the targets of other samples, which may not fit."""
+
+    class Scaled(Module):
+        def __init__(self) -> None:
+            self.w = Value(0.3)
+
+        def __call__(self, inputs: Any, /) -> Any:
+            return [math.tanh(self.w * x) for x in inputs]
+
+    rows, targets = [[10.0, 20.0], [30.0], [50.0, -40.0, 20.0]], [[0.1, 0.2], [0.3], [0.5, -0.4, 0.2]]
+    history = fit(
+        Scaled(), rows, targets, loss=lambda ys, ts: sum((y - ts[k]) ** 2 for k, y in enumerate(ys)), epochs=3
+    )
+    assert history.stopped == "epochs"
+
+
+@pytest.mark.parametrize("how", [None, True])
+def test_a_row_defined_anew_is_not_the_one_that_a_model_has(how: bool | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machine code, made later than the recording, calls the function that was recorded."""
+    monkeypatch.setattr(executors, "PAYS", 50)
+
+    def last(how: bool | None) -> Any:
+        row = primitive("bent", lambda x: floats.sin(x) if x > -99 else 0.0, lambda y, x: math.cos(x))
+
+        def again(history: Any) -> None:
+            if len(history.loss) == 1:
+                primitive("bent", lambda x: 5.0 if x > -99 else 0.0, lambda y, x: 0.0)
+
+        model = MLP(1, [2, 1], activation=row, seed=0)
+        xs = [[i / 100] for i in range(100)]
+        return fit(model, xs, [x for (x,) in xs], epochs=5, batch_size=1, compile=how, callbacks=[again]).loss
+
+    try:
+        assert last(how) == last(False)
+    finally:
+        del TABLE["bent"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..native import choice
 from ..native.choice import load
 from .program import Floats, Integers, Program
 
@@ -51,14 +52,19 @@ class Executor:
             self.left -= 1
             if self.left < 0:
                 self.best = self._compiled()
-        return self.best.run(numbers, into)
+        outputs = self.best.run(numbers, into)
+        if self.program.rows and self.best is not self.machine and self.best.flagged:
+            outputs = self.machine.run(numbers, into)  # which raises what a row did
+        return outputs
 
     def _compiled(self, **lanes: Any) -> Any:
         """Native code for the program; the interpreter if it cannot be, and nobody asked for more."""
         from . import llvm
 
         try:
-            return llvm.compiled(self.program, exact=self.exact, ordered=self.ordered, **lanes)
+            return llvm.compiled(
+                self.program, exact=self.exact, ordered=self.ordered, functions=self.machine.functions, **lanes
+            )
         except ValueError:
             if self.tier == "llvm":
                 raise
@@ -81,9 +87,11 @@ class Executor:
                 self.lanes_by[key] = count
                 best = self.machine
         result: tuple[Floats, Floats, Any] = best.lanes(points, shared, varying, shared_at, reduced, threads)
+        if self.program.rows and best is not self.machine and result[2].any():
+            result = self.machine.lanes(points, shared, varying, shared_at, reduced, threads)  # as above
         return result
 
 
 def can_compile(program: Program) -> bool:
-    """Whether LLVM is at hand, and the program none that it should not compile."""
-    return len(program) <= LARGEST and find_spec("llvmlite") is not None
+    """Whether LLVM and who calls its code are at hand, and the program none that it should not compile."""
+    return not choice.why_interpreted and len(program) <= LARGEST and find_spec("llvmlite") is not None

@@ -238,15 +238,11 @@ def emit(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
         if folded != EMPTY:
             return folded
     left, right = unsigned_of(builder, a), unsigned_of(builder, b) if OPERANDS[op] == 2 else EMPTY
-    if op in (MUL, DIV):  # a factor's sign goes to a constant, or to the product, whose sum may take it in
+    if op in (MUL, DIV):  # a factor's sign goes to the constant that is the other one
         if left != EMPTY and b < 0:
             return emit(builder, op, left, builder.constant(-number_of(builder, b)), 0, 0)
         if right != EMPTY and a < 0:
             return emit(builder, op, builder.constant(-number_of(builder, a)), right, 0, 0)
-        if left != EMPTY:
-            return emit(builder, NEG, emit(builder, op, left, b, 0, 0), 0, 0, 0)
-        if right != EMPTY:
-            return emit(builder, NEG, emit(builder, op, a, right, 0, 0), 0, 0, 0)
     if builder.as_is and (a < 0 or b < 0):
         return _write(builder, op, a, b, c, d)
     if op == MUL:

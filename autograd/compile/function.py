@@ -109,7 +109,7 @@ class Compiled:
                 failed = first_failed(recorded, outputs)
                 if failed >= 0:
                     branch = (failed, float(outputs[recorded.size + failed]))
-                    found = recorded.branches.get(branch)
+                    found = recorded.way(branch)
                     try:
                         if found is None:
                             found = self._branched(recorded, branch, key, args, kwargs)
@@ -157,7 +157,7 @@ class Compiled:
                 f'and here it is {branch[1]:g}: use where or take there, or on_branch="retrace"'
             )
         with self._recording:  # another thread may have come to the same branch
-            return recorded.branches.get(branch) or self._another(recorded, branch, key, args, kwargs)
+            return recorded.way(branch) or self._another(recorded, branch, key, args, kwargs)
 
     def _another(self, recorded: Recorded, branch: tuple[int, float], key: Any, args: Any, kwargs: Any) -> Any:
         guard = recorded.guards[branch[0]]
@@ -218,7 +218,8 @@ class Compiled:
             try:
                 return self._first(key, points.at(i), {})
             except FAILED:
-                self.function(*points.at(i))  # if that has a value, it is by rules that symbols cannot follow
+                if self.check:
+                    self.function(*points.at(i))  # if that has a value, it is by rules that symbols cannot follow
         return None
 
     def _eager_at_all(self, points: Points) -> tuple[Structure, Any]:
@@ -255,9 +256,9 @@ class Compiled:
         for k in sorted({*failed.tolist()} - {-1}):
             column = outputs[:, recorded.size + k]
             for number in np.unique(column[failed == k]).tolist():
-                there = at[(failed == k) & (column == number)]
+                there = at[(failed == k) & ((column == number) | (np.isnan(column) & (number != number)))]
                 first = points.at(int(there[0]))
-                found = recorded.branches.get((k, number))
+                found = recorded.way((k, number))
                 if found is None:
                     with suppress(*FAILED):  # the eager engine says of which point
                         found = self._branched(recorded, (k, number), key, first, {})

@@ -53,13 +53,14 @@ def compiled(
     reduced: Sequence[bool] = (),
     cached: bool = True,
     ordered: bool | None = None,
+    functions: Sequence[Callable[..., float]] | None = None,
 ) -> Any:
     """A ``machine.Native`` that runs a program; its arguments and errors are those of ``machine_code``.
 
     Raises RuntimeError where the compiled engine, which calls it, was not built.
     """
     ordered = exact if ordered is None else ordered
-    code = machine_code(program, lanes, exact, shared, reduced, cached, ordered)
+    code = machine_code(program, lanes, exact, shared, reduced, cached, ordered, functions)
     every = np.array(code.shared or (False,) * program.inputs, np.bool_)
     return load("compile/machine").Native(
         inputs=program.inputs, outputs=len(program.outputs), point=code.point, work=code.work, block=code.block,
@@ -77,6 +78,7 @@ def machine_code(
     reduced: Sequence[bool] = (),
     cached: bool = True,
     ordered: bool | None = None,
+    functions: Sequence[Callable[..., float]] | None = None,
 ) -> Code:
     """The machine code of a program, for one point or also for blocks of them; from the cache if it is there.
 
@@ -117,12 +119,12 @@ def machine_code(
     owners: list[Any] = [loaded]
     if not exact and loaded.engine.get_global_value_address("vectors"):
         used = {NAMES[op] for op in np.unique(program.code[:, 0]).tolist()}
-        functions = {name: _vector_function(name, jit.width(), cached) for name in vector_math.NAMES if name in used}
-        pointers = [functions[name].address("entry") if name in used else 0 for name in vector_math.NAMES]
+        vectors = {name: _vector_function(name, jit.width(), cached) for name in vector_math.NAMES if name in used}
+        pointers = [vectors[name].address("entry") if name in used else 0 for name in vector_math.NAMES]
         loaded.fill("vectors", struct.pack(f"{len(pointers)}P", *pointers))
-        owners += functions.values()
+        owners += vectors.values()
     if program.rows:
-        rows = tuple(map(called, program.rows))
+        rows = tuple(map(called, program.rows)) if functions is None else (*functions,)
         loaded.fill("functions", struct.pack(f"{len(rows)}P", *map(id, rows)))
         loaded.fill("callback", struct.pack("P", load("compile/machine").callback()))
         owners.append(rows)

@@ -40,6 +40,11 @@ class Recorded(NamedTuple):
         """How many of the program's outputs are results; the guards' numbers come after them."""
         return len(self.program.outputs) - len(self.guards)
 
+    def way(self, branch: tuple[int, float]) -> Recorded | None:
+        """The recording of the way that a branch takes, if there is one that is not outdated."""
+        found = self.branches.get(branch)
+        return None if found is None or (found.users and found.is_outdated) else found
+
     @property
     def is_outdated(self) -> bool:
         """Whether a row of the user's own that it was made from was defined anew."""

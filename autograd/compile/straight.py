@@ -244,7 +244,7 @@ class _Writer:
         if part.end in skips:
             lines += [f"br label %to{part.end}", f"to{part.end}:"]
         kind = "void" if part.jump is None else "i1"
-        room = [f"%args = alloca [{max(map(len, lists))} x double]"] if self.program.rows else []
+        room = [f"%args = alloca [{max(map(len, lists), default=1)} x double]"] if self.program.rows else []
         return self._function(f"{kind} @part{k}", [*room, *lines, result])
 
     def _copies(self, k: int, copies: Sequence[tuple[int, tuple[str, int]]]) -> str:

@@ -17,7 +17,7 @@ from autograd import math as am
 from autograd.backward import topological
 from autograd.view import Film, Page, clusters
 from autograd.view.clusters import scenes
-from autograd.view.notation import number
+from autograd.view.notation import number, ratio
 from autograd.view.render import svgs
 from nn import MLP, hinge
 from tests.browser import chromium, complaints, requests, violations
@@ -156,6 +156,24 @@ def test_graphs_too_large_for_single_nodes_are_played_in_boxes() -> None:
         animate(loss, level="neurons", limit=3)
     with pytest.raises(ValueError, match="level must be layers, neurons, full, not 'cells'"):
         animate(loss, level="cells")
+
+
+@pytest.mark.parametrize("level", ["full", "neurons", "layers"])
+@pytest.mark.parametrize("label", ["", "y"])
+def test_the_output_has_a_name_that_nothing_else_has(label: str, level: str) -> None:
+    x, y = Value(2.0, "x"), Value(0.5, "y")
+    output = am.log(x) * y + am.sin(y)
+    output.label = label
+    page = animate(output, level=level)
+    found = all_scenes(page)
+    (name,) = [found[0]["nodes"][move["n"]]["name"] for move in found[0]["steps"] if move["k"] == "s"]
+    assert [node["name"] for node in found[0]["nodes"]].count(name) == 1
+    assert name == "y#2" if label else name not in ("x", "y")
+    said = [line for one in found for step in one["frames"][0]["steps"] for line in step["t"]]
+    assert not any("dy/dy" in line for line in said)
+    assert any(f"{ratio(name, 'y')} = {number(gradients(output, [y])[0])}" in line for line in said)
+    assert found[0]["frames"][0]["about"] == f"1 of 1: {name} = {number(output.data)}"
+    assert f"Backward, step by step: {name} by everything" in page.html
 
 
 def test_nothing_flows_where_a_branch_was_not_taken() -> None:

@@ -75,6 +75,8 @@ class _Swept(Formulas):
         order = topological(output)
         super().__init__(order, {node: i for i, node in enumerate(order)})
         self.closed = True
+        last = len(order) - 1
+        self.top = self.names.get(last) or self.christen(last, "y")  # the output's name, which nothing else has
         self.output = output
         self.level = arranged([output], level, limit)
         self.used: dict[Value, float] = {}  # the numbers that operations computed with
@@ -126,8 +128,11 @@ def _played(output: Value, level: str, limit: int) -> list[_Scene]:
     """The scenes of one graph, that of the level first."""
     swept = _Swept(output, level, limit)
     arrangement = swept.level
-    namer = _Namer()
-    groups = [_of_box(swept, box, namer.name(swept, box)) for box in arrangement.boxes]
+    namer = _Namer({swept.top})
+    groups = [
+        _of_box(swept, box, swept.top if arrangement.tops & {*box.results} else namer.name(swept, box))
+        for box in arrangement.boxes
+    ]
     found = [_Scene(swept, groups, "", [], -1)]
     at = 0
     while at < len(found):  # grows as it goes
@@ -144,9 +149,9 @@ def _played(output: Value, level: str, limit: int) -> list[_Scene]:
 class _Namer:
     """Names for boxes: the label of the result, else its operation and a number."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: set[str]) -> None:
         self.counts: Counter[str] = Counter()
-        self.taken: set[str] = set()
+        self.taken = taken
 
     def name(self, swept: _Swept, box: Box) -> str:
         first = swept.level.classes[box.results[0]].first
@@ -191,8 +196,7 @@ def _inside(swept: _Swept, group: _Group, around: _Scene, at: int) -> _Scene:
     if box.parts:
         inner = [_of_box(swept, part, f"{group.name}.{n}") for n, part in enumerate(box.parts, 1)]
     else:
-        namer = _Namer()
-        namer.taken.add(group.name)
+        namer = _Namer({group.name, swept.top})
         inner = []
         for i in box.classes:
             of_class = Box([i], results=[i])
@@ -308,8 +312,8 @@ class _Scene:
 
     def _adjoint(self, k: int, adjoints: Iterable[Any]) -> str:
         """The name of a group's adjoint, with the number of samples."""
-        top, count = self.swept.output, len([*adjoints])
-        name = ratio(" ".join(top.label.split()) or "y", self.groups[k].name)
+        count = len([*adjoints])
+        name = ratio(self.swept.top, self.groups[k].name)
         return f"{name} (×{count:,})" if count > 1 else name
 
     def _return(self, k: int, j: int, old: dict[Value, float], new: dict[Value, float], left: int) -> list[str]:

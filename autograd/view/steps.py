@@ -88,7 +88,7 @@ def animate(
         raise TypeError(f"animate takes a Value or a Film, not {type(output).__name__} {output!r}")
     graphs = [*film.graphs] or [output]
     found = clusters.scenes(graphs, level, limit) if level != "full" else [_scene(graphs, limit)]
-    name = " ".join(graphs[-1].label.split()) or "y"
+    name = next(found[0].nodes[move["n"]]["name"] for move in found[0].moves if move["k"] == "s")
     for scene in found:
         for i, frame in enumerate(scene.frames):
             frame["about"] = f"{i + 1} of {len(graphs)}: {name} = {number(graphs[i].data)}"

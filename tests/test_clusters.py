@@ -132,6 +132,19 @@ def test_inside_a_neuron_are_its_operations_and_what_it_takes_from_outside() -> 
     assert figures(outer[0])[-1] == figures(own[0])[-1]
 
 
+def test_what_is_inside_has_no_name_of_what_is_outside() -> None:
+    x, w = Value(0.3, "x"), Value(0.7, "w")
+    s = x + w
+    y = am.tanh(am.sin(s * x) + s) * s + (x * w + 1.0)
+    _, *inner = clusters._played(y, "neurons", 1000)
+    assert [scene.names for scene in inner] == [
+        ["x", "add_1", "mul_1", "sin_1", "add_2", "tanh_1"],
+        ["x", "w", "add_1", "tanh_1", "mul_1", "mul_2", "add_2", "y"],
+    ]
+    said = [line for scene in inner for step in scene.said for line in step["t"]]
+    assert "add_2 = sin_1 + add_1 = 0.295520207 + 1 = 1.295520207" in said
+
+
 def test_a_layer_opens_into_neurons_and_these_into_operations() -> None:
     loss, _ = loss_of(2, (3, 2, 1))
     found = all_scenes(animate(loss, level="layers"))
@@ -206,6 +219,7 @@ def test_training_is_played_in_boxes_with_the_numbers_that_it_had() -> None:
 def test_every_box_ends_with_the_gradients_of_its_results(values: list[Value], level: str) -> None:
     output = values[-1]
     for scene in clusters._played(output, level, 10_000):
+        assert len({*scene.names}) == len(scene.names)
         for group, shown in zip(scene.groups, scene.grads, strict=True):
             if group.kind != "reference":  # what lies outside has the returns of this box alone
                 slopes = gradients(output, group.results)

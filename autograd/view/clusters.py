@@ -189,29 +189,29 @@ def _of_class(swept: _Swept, i: int, name: str) -> _Group:
     return _Group(name, [*one.within, *one.members], one.members, kind, operation, None, bool(one.within))
 
 
+def _outside(group: _Group, around: _Scene) -> list[_Group]:
+    """What the inside of a box takes from outside."""
+    mine = {*group.values}
+    found: dict[int, dict[Value, None]] = {}
+    for node in group.values:
+        for arg in node.args:
+            if isinstance(arg, Value) and arg not in mine:
+                found.setdefault(around.home[arg], {})[arg] = None
+    return [_Group(around.groups[k].name, [*nodes], [*nodes], "reference", "") for k, nodes in sorted(found.items())]
+
+
 def _inside(swept: _Swept, group: _Group, around: _Scene, at: int) -> _Scene:
     """The scene inside of a box: its neurons or its operations, after what they take from outside."""
-    box = group.box
+    box, taken = group.box, _outside(group, around)
     assert box is not None
     if box.parts:
         inner = [_of_box(swept, part, f"{group.name}.{n}") for n, part in enumerate(box.parts, 1)]
     else:
-        namer = _Namer({group.name, swept.top})
+        namer = _Namer({group.name, swept.top, *(one.name for one in taken)})
         inner = []
         for i in box.classes:
             of_class = Box([i], results=[i])
             inner.append(_of_class(swept, i, group.name if i in box.results else namer.name(swept, of_class)))
-    mine = {node for one in inner for node in one.values}
-    outside: dict[int, dict[Value, None]] = {}
-    for one in inner:
-        for node in one.values:
-            for arg in node.args:
-                if isinstance(arg, Value) and arg not in mine:
-                    outside.setdefault(around.home[arg], {})[arg] = None
-    taken = [
-        _Group(around.groups[k].name, [*nodes], [*nodes], "reference", "")
-        for k, nodes in sorted(outside.items())
-    ]  # fmt: skip
     return _Scene(swept, [*taken, *inner], f"Inside {group.name}", group.results, at)
 
 

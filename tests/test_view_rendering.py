@@ -181,6 +181,22 @@ def test_a_drawing_is_played_as_a_page() -> None:
         assert whole.page().nodes == page.nodes
 
 
+@pytest.mark.parametrize("level", ["full", "neurons", "layers"])
+def test_the_page_of_a_drawing_has_its_title_and_its_limit(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    y = neuron()
+    for page in (draw(y, level=level, title="Mine").page(), draw(y, level=level).page(title="Mine")):
+        assert "<h1>Mine</h1>" in page.html
+    assert "<h1>Other</h1>" in draw(y, level=level, title="Mine").page(title="Other").html
+    own = animate.__kwdefaults__
+    assert own is not None
+    monkeypatch.setitem(own, "limit", 2)
+    with pytest.raises(ValueError, match="limit=2"):
+        animate(y)
+    assert draw(y, level=level).page().nodes == draw(y, level=level).nodes
+    with pytest.raises(ValueError, match="limit=0"):
+        draw(y, level=level).page(limit=0)
+
+
 def test_a_real_renderer_writes_pictures_of_the_size_of_the_drawing(tmp_path: Path) -> None:
     """The PNG's header and the PDF's page have the SVG's size; of PDF, only where Graphviz's own ``dot`` is."""
     graph = draw(network())

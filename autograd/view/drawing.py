@@ -141,7 +141,7 @@ def drawn(
     nodes = [node for node in order if node in shown]
     whole = outputs[0] if len(outputs) == 1 and len(nodes) == len(order) else None
     text = dot.document((line for node in nodes for line in view.lines(node)), title)
-    return Graph(text, len(nodes), view.edges, whole)
+    return Graph(text, len(nodes), view.edges, whole, title=title, limit=limit)
 
 
 # ---- which part ------------------------------------------------------------------------------------------------------

@@ -78,7 +78,8 @@ class Told:
 def levelled(outputs: list[Value], level: str, limit: int, title: str = "") -> Graph:
     """The graph of the outputs at the level of "neurons" or "layers"; ValueError for more than ``limit`` boxes."""
     graph = drawn_at(arranged(outputs, level, limit), title)
-    return replace(graph, output=outputs[0] if len(outputs) == 1 else None, level=level)
+    whole = outputs[0] if len(outputs) == 1 else None
+    return replace(graph, output=whole, level=level, title=title, limit=limit)
 
 
 def arranged(outputs: list[Value], level: str, limit: int) -> Level:

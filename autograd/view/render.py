@@ -34,6 +34,8 @@ class Graph:
     edges: int
     output: Value | None = field(default=None, repr=False, compare=False)  # whose whole graph it is
     level: str = field(default="full", repr=False, compare=False)
+    title: str = field(default="", repr=False, compare=False)
+    limit: int = field(default=0, repr=False, compare=False)  # of what was to be drawn
 
     def svg(self) -> str:
         """The drawing as an ``<svg>`` element.
@@ -95,6 +97,8 @@ class Graph:
     def page(self, **settings: Any) -> Page:
         """The page that plays both passes through this graph: ``animate`` of its output, which takes the settings.
 
+        Its level, title and limit are those of the drawing, unless others are given.
+
         In Jupyter it shows itself in a frame that carries it along (``srcdoc``); for that, the drawing keeps the graph
         alive.  Raises ValueError for a drawing of several outputs or of a part, and as ``animate``.
         """
@@ -103,7 +107,8 @@ class Graph:
                 "only the whole graph of one Value is played: draw(value).page(), without depth= and around="
             )
         assert _animate is not None
-        return _animate(self.output, level=self.level, **settings)
+        own = {"level": self.level, "title": self.title, "limit": self.limit}
+        return _animate(self.output, **own | settings)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         # a display hook that raises would break the whole cell, so whatever goes wrong is said in the text

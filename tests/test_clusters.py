@@ -189,6 +189,25 @@ def test_the_output_has_a_name_that_nothing_else_has(label: str, level: str) -> 
     assert f"Backward, step by step: {name} by everything" in page.html
 
 
+def test_a_box_of_more_nodes_than_the_limit_stays_shut_and_says_so() -> None:
+    x = Value(0.3, "x")
+    y = x
+    for _ in range(60):
+        y = am.sin(y)
+    assert len(all_scenes(animate(y, level="neurons", limit=61))) == 2
+    page = animate(y, level="neurons", limit=60)
+    (scene,) = all_scenes(page)
+    assert "opens" not in scene["nodes"][0]
+    assert scene["frames"][0]["nodes"][0]["t"].endswith("(too large to open: 61 nodes)")
+    assert "▸" not in page.html
+    assert len(re.findall(r">too large to open: 61 nodes<", page.html)) == 1
+    loss, _ = loss_of(2, (20, 1))
+    outside, *inner = all_scenes(animate(loss, level="layers", limit=12))
+    assert len(outside["nodes"]) <= 12
+    assert all(len(scene["nodes"]) <= 12 for scene in inner)
+    assert "too large to open: 20 nodes" in outside["frames"][0]["nodes"][named(outside, "layer_1")]["t"]
+
+
 def test_nothing_flows_where_a_branch_was_not_taken() -> None:
     x, w = Value(0.0, "x"), Value(3.0, "w")
     y = am.where(x.data > 0, am.sqrt(x * w), x * w * 2.0)  # sqrt has no slope at 0

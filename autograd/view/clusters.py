@@ -111,7 +111,7 @@ class _Group:
     """What a scene shows as one: nodes, and those of them that others use.
 
     ``box`` is what it is of the level, ``operation`` what it says; ``kind`` is that of ``dot.LOOK``, "reference" for
-    what lies outside of the scene; ``opens`` is the scene inside.
+    what lies outside of the scene; ``opens`` is the scene inside; ``shut`` says why there is none.
     """
 
     name: str
@@ -122,6 +122,7 @@ class _Group:
     box: Box | None = None
     sums_up: bool = False
     opens: int = -1
+    shut: str = ""
 
 
 def _played(output: Value, level: str, limit: int) -> list[_Scene]:
@@ -140,8 +141,13 @@ def _played(output: Value, level: str, limit: int) -> list[_Scene]:
         for group in scene.groups:
             if group.box is None or (not group.box.parts and len(group.box.classes) < 2):
                 continue
+            taken = _outside(group, scene)
+            size = len(taken) + len(group.box.parts or group.box.classes)
+            if size > limit:
+                group.shut = f"too large to open: {size:,} nodes"
+                continue
             group.opens = len(found)
-            found.append(_inside(swept, group, scene, at))
+            found.append(_inside(swept, group, taken, at))
         at += 1
     return found
 
@@ -200,9 +206,9 @@ def _outside(group: _Group, around: _Scene) -> list[_Group]:
     return [_Group(around.groups[k].name, [*nodes], [*nodes], "reference", "") for k, nodes in sorted(found.items())]
 
 
-def _inside(swept: _Swept, group: _Group, around: _Scene, at: int) -> _Scene:
+def _inside(swept: _Swept, group: _Group, taken: list[_Group], at: int) -> _Scene:
     """The scene inside of a box: its neurons or its operations, after what they take from outside."""
-    box, taken = group.box, _outside(group, around)
+    box = group.box
     assert box is not None
     if box.parts:
         inner = [_of_box(swept, part, f"{group.name}.{n}") for n, part in enumerate(box.parts, 1)]
@@ -391,7 +397,11 @@ class _Scene:
     def frame(self) -> dict[str, Any]:
         return {
             "nodes": [
-                {"v": spread(self._numbers(group)), "g": self.grads[k], "t": self.made[k]}
+                {
+                    "v": spread(self._numbers(group)),
+                    "g": self.grads[k],
+                    "t": f"{self.made[k]} ({group.shut})" if group.shut else self.made[k],
+                }
                 for k, group in enumerate(self.groups)
             ],
             "steps": self.said,
@@ -411,7 +421,8 @@ class _Scene:
 
     def drawn(self) -> Graph:
         slopes = {link: self._slope(*link) for link in self.links}
-        told = Told(self.swept.adjoints, self.names, [group.opens >= 0 for group in self.groups], slopes)
+        opens, shut = [group.opens >= 0 for group in self.groups], [group.shut for group in self.groups]
+        told = Told(self.swept.adjoints, self.names, opens, shut, slopes)
         if self.within < 0:
             return drawn_at(self.swept.level, told=told)
         lines = [self._line(k, group, told) for k, group in enumerate(self.groups)]

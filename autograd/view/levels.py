@@ -66,12 +66,14 @@ class Level:
 class Told:
     """What a page's boxes say otherwise.
 
-    Gradients that are not the nodes' own, the boxes' names, which of them open, and what stands at the edges.
+    Gradients that are not the nodes' own, the boxes' names, which of them open, why others do not, and what stands at
+    the edges.
     """
 
     grads: Mapping[Value, float]
     names: Sequence[str]
     opens: Sequence[bool]
+    shut: Sequence[str]
     slopes: Mapping[tuple[int, int], str]
 
 
@@ -270,6 +272,8 @@ def box_line(k: int, box: Box, level: Level, told: Told | None = None) -> str:
         shown = steps if len(steps) <= 40 else f"{steps[:37]}…"
         line = dot.typed(f"{box.count} × ({shown})" if box.count > 1 else shown)
         text.append(f"<B>{line}</B>" if told is None else dot.small(line))
+    if told is not None and told.shut[k]:
+        text.append(dot.small(told.shut[k]))
     if kind == "operation" and parameters:
         ends = [one.first.label for one in (parameters[0], parameters[-1]) if one.first.label]
         span = dot.typed(" … ".join(dict.fromkeys(ends))) if ends and box.count == 1 else ""

@@ -72,7 +72,8 @@ def animate(
 
     ``level`` "neurons" or "layers" plays a large graph as the boxes that ``draw`` makes of it at that level, with the
     adjoints that go in and out of them; of several samples it shows the least and the largest.  A click opens a box: a
-    layer's neurons, a neuron's operations, and their own steps.
+    layer's neurons, a neuron's operations, and their own steps; one with
+    more than ``limit`` nodes or boxes inside stays shut, and says so.
 
     Raises ValueError for more than ``limit`` nodes or boxes and for graphs of different shapes, RuntimeError as
     ``Graph.svg`` where nothing draws, and as ``backward`` where a partial has no finite value.

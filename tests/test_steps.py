@@ -475,6 +475,35 @@ def test_on_paper_the_picture_has_the_width_of_the_page(opened: Callable[[Page],
     assert bottom <= below
 
 
+def test_where_the_boundary_is_no_number_nothing_is_drawn(opened: Callable[[Page], Any]) -> None:
+    nan, inf = math.nan, math.inf
+    w = Value(0.5, "w")
+    rows = iter([[[1.0, 1.0], [1.0, 1.0]], [[nan, 1.0], [inf, -inf]]])
+    film = Film(lambda: w * 2.0, boundary=lambda: next(rows), points=[(nan, 0.1, 1.0), (0.75, 0.25, nan)])
+    film()
+    film()
+    page = animate(film)
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.html, re.DOTALL)
+    assert found is not None
+    field = json.loads(found[1], parse_constant=pytest.fail)["frames"][1]["field"]
+    assert field[0] == [None, 1.0]
+    assert [math.copysign(1, x) for x in field[1]] == [1, -1]
+    browser = opened(page)
+    browser.execute_script(
+        "const f = document.getElementById('frame');"
+        "for (const i of [0, 1]) { f.value = i; f.dispatchEvent(new Event('input')); }"
+    )
+    pixels = browser.execute_script(
+        "return [...document.getElementById('boundary').getContext('2d').getImageData(0, 0, 240, 180).data]"
+    )
+    middles = [4 * (240 * y + x) for x, y in ((60, 135), (180, 135), (60, 45), (180, 45))]
+    colours = [pixels[i : i + 4] for i in middles]
+    assert colours[0] == [0, 0, 0, 0]
+    assert colours[1] == colours[2] == [120, 140, 255, 255]
+    assert colours[3] == [255, 140, 120, 255]
+    assert complaints(browser) == []
+
+
 def test_training_plays(opened: Callable[[Page], Any]) -> None:
     w = Value(0.5, "w")
     film = Film(

@@ -71,6 +71,7 @@ def put_together(pictures: list[str], data: dict[str, Any], title: str) -> str:
             f"{html.escape(data['frames'][-1]['about'])}</output></div>"
             f"{canvas if 'field' in data['frames'][-1] else ''}"
         )
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=list)
     return Template(_part("page.html")).substitute(
         policy=policy,
         title=html.escape(title),
@@ -82,5 +83,5 @@ def put_together(pictures: list[str], data: dict[str, Any], title: str) -> str:
         first=html.escape(data["first"][0]),
         last=len(data["steps"]),
         frames=frames,
-        data=json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=list).replace("<", "\\u003c"),
+        data=text.replace("<", "\\u003c"),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,15 +96,21 @@ def animate(
         for i, frame in enumerate(scene.frames):
             frame["about"] = f"{i + 1} of {len(graphs)}: {name} = {number(graphs[i].data)}"
             if film.fields and scene.within < 0:
-                frame["field"] = film.fields[i]
+                frame["field"] = _plain(film.fields[i])
     top, *inner = found
-    data = top.data() | {"points": film.points, "scenes": [scene.data() for scene in inner]}
+    data = top.data() | {"points": _plain(film.points), "scenes": [scene.data() for scene in inner]}
     pictures = svgs([scene.graph for scene in found])
     title = title or f"Backward, step by step: {name} by everything behind it"
     page = Page(put_together(pictures, data, title), len(top.nodes), len(top.moves))
     if path is not None:
         page.save(path)
     return page
+
+
+def _plain(rows: Iterable[Iterable[float]]) -> list[list[float | None]]:
+    """The numbers as JSON has them, which knows no nan and no infinity: None, and the largest of the same sign."""
+    most = sys.float_info.max
+    return [[None if math.isnan(x) else max(-most, min(most, float(x))) for x in row] for row in rows]
 
 
 def _scene(graphs: list[Value], limit: int) -> clusters.Scene:

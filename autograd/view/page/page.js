@@ -399,12 +399,15 @@ function paint() {
   if (!canvas) return;
   const field = level.frames[frame].field, rows = field.length, ink = canvas.getContext('2d');
   const [w, h] = [canvas.width / field[0].length, canvas.height / rows];
+  ink.clearRect(0, 0, canvas.width, canvas.height);
   field.forEach((row, r) => row.forEach((v, c) => {
+    if (v === null) return; // nan
     const t = Math.max(-1, Math.min(1, v)), s = Math.round(255 - 135 * Math.abs(t));
     ink.fillStyle = t < 0 ? `rgb(255,${s + 20 > 255 ? 255 : s + 20},${s})` : `rgb(${s},${s + 20 > 255 ? 255 : s + 20},255)`;
     ink.fillRect(c * w, canvas.height - (r + 1) * h, w + 1, h + 1);
   }));
   for (const [x, y, mark] of level.points) {
+    if (x === null || y === null || mark === null) continue;
     ink.beginPath();
     if (mark > 0) ink.arc(x * canvas.width, (1 - y) * canvas.height, 4, 0, 7);
     else ink.rect(x * canvas.width - 4, (1 - y) * canvas.height - 4, 8, 8);

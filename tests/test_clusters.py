@@ -327,6 +327,24 @@ def test_a_box_opens_by_a_click_and_closes(opened: Callable[[Page], Any]) -> Non
     assert complaints(browser) == []
 
 
+def test_a_box_opens_by_the_space_bar_as_by_enter(opened: Callable[[Page], Any]) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    loss, _ = loss_of(2, (3, 2, 1))
+    browser = opened(animate(loss, level="layers"))
+    browser.execute_script("nodes[1].g.focus()")
+    press(browser, Keys.SPACE)
+    assert browser.find_element("id", "within").text == "Inside layer_2"
+    assert browser.execute_script("return [document.activeElement.id, playing]") == ["close", False]
+    press(browser, Keys.SPACE)
+    assert names_shown(browser)[0] == "layer_1"
+    assert browser.execute_script("return [document.activeElement.id, playing]") == ["n1", False]
+    browser.execute_script("document.activeElement.blur()")
+    press(browser, Keys.SPACE)  # elsewhere, it plays
+    assert browser.execute_script("return playing")
+    assert complaints(browser) == []
+
+
 def test_boxes_open_and_close_by_keyboard_one_within_another(opened: Callable[[Page], Any]) -> None:
     from selenium.webdriver.common.keys import Keys
 

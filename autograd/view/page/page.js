@@ -54,8 +54,10 @@ function build() {
     if (about.opens) g.setAttribute('aria-expanded', 'false');
     g.addEventListener('click', () => { if (!dragged) act(); });
     g.addEventListener('keydown', event => {
-      if (event.key === 'Enter') { event.preventDefault(); act(); }
+      if (event.key === 'Enter' || event.key === ' ') event.preventDefault();
+      if (event.key === 'Enter') act();
     });
+    g.addEventListener('keyup', event => { if (event.key === ' ') act(); }); // when it is let go, as a <button> does
     return { g, box, wait, grad: texts[texts.length - 1], data: texts[texts.length - 3], said: '' };
   });
   edges = {};
@@ -289,7 +291,7 @@ $('theme').onclick = () => {
 };
 document.addEventListener('keydown', event => {
   if (event.ctrlKey || event.altKey || event.metaKey || !keys[event.key]) return;
-  if (event.target.matches(event.key === 'Escape' ? 'select' : 'select, summary, input') || (event.key === ' ' && event.target.matches('button'))) return;
+  if (event.target.matches(event.key === 'Escape' ? 'select' : 'select, summary, input') || (event.key === ' ' && event.target.matches('button, [role=button]'))) return;
   event.preventDefault();
   keys[event.key]();
 });

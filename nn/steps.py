@@ -38,7 +38,10 @@ def recorder(
 
     modules = [model, *(module for _, module in model.modules())]
     dropouts = [module for module in modules if isinstance(module, Dropout)]  # of which fit tells whether it trains
-    is_random = lambda: any(dropout.training and dropout.p for dropout in dropouts)  # noqa: E731  # what else is it
+
+    def is_random() -> bool:
+        return any(dropout.training and dropout.p for dropout in dropouts)
+
     return Recorder(function, points, calls, model.parameters, by, how, is_random)
 
 

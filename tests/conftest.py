@@ -2,13 +2,16 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from autograd import __native__
 from autograd.primitives import TABLE
+from tests.browser import chromium, complaints, requests
 
 # Where the tests run in the background, Ctrl-C is ignored from the start; tests and the programs they start mean it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -24,6 +27,30 @@ def _table_restored() -> Iterator[None]:
     yield
     TABLE.clear()
     TABLE.update(before)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium, of a module's own."""
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Callable[[Any], Any]:
+    """Opens a page: it asks for nothing but itself, and complains of nothing."""
+
+    def open_page(page: Any) -> Any:
+        path = tmp_path / "page.html"
+        page.save(path)
+        requests(browser)
+        complaints(browser)
+        browser.get(path.as_uri())
+        assert requests(browser) == [path.as_uri()]
+        assert complaints(browser) == []
+        return browser
+
+    return open_page
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from autograd.view.clusters import scenes
 from autograd.view.notation import number, ratio
 from autograd.view.render import svgs
 from nn import MLP, hinge
-from tests.browser import chromium, complaints, requests, violations
+from tests.browser import complaints, violations
 from tests.pictures import programs
 
 FIGURE = re.compile(r"-?\d+\.?\d*(?:e-?\d+)?")
@@ -264,26 +263,6 @@ def test_a_scene_has_a_picture_of_each_of_its_nodes_and_edges() -> None:
 
 
 # ---- in a browser ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def opened(browser: Any, tmp_path: Path) -> Callable[[Page], Any]:
-    def open_page(page: Page) -> Any:
-        path = tmp_path / "page.html"
-        page.save(path)
-        requests(browser)
-        complaints(browser)
-        browser.get(path.as_uri())
-        assert requests(browser) == [path.as_uri()]
-        return browser
-
-    return open_page
 
 
 def press(browser: Any, key: str) -> None:

@@ -138,7 +138,7 @@ def block(code: llvm.Code, program: Program, points: np.ndarray) -> tuple[np.nda
 
 
 def compiled(program: Program, **options: object) -> llvm.Code:
-    return llvm.machine_code(program, cached=False, **options)  # type: ignore[arg-type]
+    return llvm.machine_code(program, cached=False, **options)  # type: ignore[arg-type]  # options of many types
 
 
 def assert_same(got: Sequence[float], wanted: Sequence[float]) -> None:
@@ -512,7 +512,7 @@ def test_whatever_differs_is_compiled_anew(folder: Path, compiles: list[int], mo
             other.lists[0][0] = 0 if other.lists[0][0] else 1
         variants.append((other, {}))
     for n, (each, options) in enumerate(variants):
-        llvm.machine_code(each, **options)  # type: ignore[arg-type]
+        llvm.machine_code(each, **options)  # type: ignore[arg-type]  # as above
         assert len(compiles) == n + 1
     monkeypatch.setattr(jit, "host", lambda: "another processor")
     llvm.machine_code(program)

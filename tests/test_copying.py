@@ -31,13 +31,13 @@ class PurePickler(pickle._Pickler):  # type: ignore[name-defined]  # the one in 
 def by_pure_python(thing: Any) -> Any:
     file = io.BytesIO()
     PurePickler(file).dump(thing)
-    return pickle._loads(file.getvalue())  # type: ignore[attr-defined]
+    return pickle._loads(file.getvalue())  # type: ignore[attr-defined]  # the one in Python has no other name
 
 
 WAYS: dict[str, Callable[[Any], Any]] = {
     "deepcopy": copy.deepcopy,
     "pickle in Python": by_pure_python,
-    **{f"pickle {n}": lambda thing, n=n: pickle.loads(pickle.dumps(thing, n)) for n in PROTOCOLS},  # type: ignore[misc]
+    **{f"pickle {n}": lambda thing, n=n: pickle.loads(pickle.dumps(thing, n)) for n in PROTOCOLS},  # type: ignore[misc]  # a default's type
 }
 every_way = pytest.mark.parametrize("duplicate", WAYS.values(), ids=WAYS)
 

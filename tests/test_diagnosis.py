@@ -439,7 +439,7 @@ def test_nothing_to_judge():
     with pytest.raises(ValueError, match="no parameter moved in 2 steps"):
         on_trial(lambda i: None, lambda: {"a": 1.0}, lambda v, i: v["a"] * 2.0, steps=2)
     with pytest.raises(TypeError, match="loss must return a Value"):
-        on_trial(lambda i: None, lambda: {"a": 1.0}, lambda v, i: 2.0)  # type: ignore[arg-type,return-value]
+        on_trial(lambda i: None, lambda: {"a": 1.0}, lambda v, i: 2.0)  # type: ignore[arg-type,return-value]  # the point
 
 
 # ---- the first number that is not finite -----------------------------------------------------------------------------

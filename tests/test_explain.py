@@ -251,7 +251,7 @@ def test_a_number_by_itself_and_by_what_it_does_not_come_from() -> None:
     with pytest.raises(ValueError, match="nothing to explain"):
         explain(x * 2.0, z)
     with pytest.raises(TypeError, match="explain takes Values: wrt is str 'x'"):
-        explain(x, "x")  # type: ignore[arg-type]
+        explain(x, "x")  # type: ignore[arg-type]  # the point
 
 
 def test_a_wrong_rule_is_said_to_differ() -> None:

@@ -53,7 +53,7 @@ def test_scikit_learns_own_checks_pass_whole(kind: Any):
 
 def test_the_checks_notice_an_estimator_that_breaks_the_contract():
     class Careless(Regressor):
-        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:  # noqa: N803
+        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:  # noqa: N803  # scikit-learn's name
             self.alpha = 2.0
             return super().fit(X, y, sample_weight)
 
@@ -199,7 +199,7 @@ def test_scikit_learn_is_loaded_when_asked_for():
     code = "import nn, sys; assert 'sklearn' not in sys.modules; nn.Regressor; assert 'sklearn' in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
     with pytest.raises(AttributeError, match="no attribute 'Clustering'"):
-        nn.Clustering  # noqa: B018
+        nn.Clustering  # noqa: B018  # asked for, not used
 
 
 def test_no_warning_with_the_defaults():

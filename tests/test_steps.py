@@ -6,7 +6,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from autograd import math as am
 from autograd.backward import topological
 from autograd.view import Film, Page
 from autograd.view.notation import number
-from tests.browser import chromium, complaints, requests, violations
+from tests.browser import complaints, violations
 
 
 def labelled(value: Value, label: str) -> Value:
@@ -171,27 +171,6 @@ def test_training_is_filmed_by_a_callback_of_fit() -> None:
 
 
 # ---- in a browser ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def opened(browser: Any, tmp_path: Path) -> Callable[[Page], Any]:
-    def open_page(page: Page) -> Any:
-        path = tmp_path / "page.html"
-        page.save(path)
-        requests(browser)
-        complaints(browser)
-        browser.get(path.as_uri())
-        assert requests(browser) == [path.as_uri()]
-        assert complaints(browser) == []
-        return browser
-
-    return open_page
 
 
 def said(browser: Any) -> str:

@@ -16,24 +16,14 @@ import sys
 from itertools import product
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+
+from compiled import timed
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = 128
 OURS = {"interpreter": {"tier": "interpreter"}, "exact": {"tier": "llvm"}, "inexact": {"tier": "llvm", "exact": False}}
 MARKET = [100.0, 100.0, 0.02, 1.0, 1.5768, 0.0398, 0.5751, -0.5711, 0.0175]
 SURFACE = [[MARKET[0], 80.0 + 2 * i, MARKET[2], 0.25 * (j + 1), *MARKET[4:]] for i, j in product(range(20), range(10))]
-
-
-def timed(call: Any, least: float = 0.3) -> float:
-    """Seconds a call: the median of rounds that take at least so long in all."""
-    rounds = []
-    until = perf_counter() + least
-    while perf_counter() < until or len(rounds) < 5:
-        start = perf_counter()
-        call()
-        rounds.append(perf_counter() - start)
-    return statistics.median(rounds)
 
 
 def ours(engine: str) -> dict[str, float]:

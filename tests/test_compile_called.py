@@ -17,6 +17,7 @@ import pytest
 
 import autograd
 from autograd import math, primitive
+from autograd.compile.program import Program
 from autograd.rows import TABLE
 
 pytestmark = pytest.mark.skipif(
@@ -168,3 +169,53 @@ def test_a_row_of_one_branch_may_be_defined_anew() -> None:
         assert fast.lanes([1.0, -0.55]).tolist() == [2.0, 99.45]
     finally:
         del TABLE["branch_in_python"]
+
+
+@pytest.mark.parametrize("read", [float, lambda x: x], ids=["called", "inlined"])  # float(symbol) raises
+@pytest.mark.parametrize("tier", ["interpreter", "llvm"])
+def test_a_row_that_is_held_is_run_as_it_was_when_its_name_is_defined_anew(tier: str, read: Any) -> None:
+    """... also within another row's function and partial, and where only Python can compute it."""
+    try:
+        old = primitive("compile_held", lambda x: 2.0 * read(x), lambda y, x: 2)
+        outer = primitive("compile_outer", lambda x: old(x) * x, lambda y, x: old(x) * 2)
+        slope = autograd.value_and_grad(lambda x: old(x) * 100 + outer(x))
+        fast = autograd.compile(slope, tier=tier)
+        assert fast(3.0) == slope(3.0) == (618.0, 212.0)
+        primitive("compile_held", lambda x: 7.0 * x, lambda y, x: 7)
+        for _ in range(2):
+            assert fast(3.0) == autograd.compile(slope, tier=tier)(3.0) == (618.0, 212.0)
+    finally:
+        TABLE.pop("compile_held", None)
+        TABLE.pop("compile_outer", None)
+
+
+@pytest.mark.parametrize("tier", ["interpreter", "llvm"])
+def test_a_row_that_another_row_uses_is_defined_anew(tier: str) -> None:
+    """By name, as the table has it when it is run: what was compiled before is outdated."""
+    try:
+        primitive("compile_inner", lambda x: 2.0 * x, lambda y, x: 2)
+        outer = primitive(
+            "compile_outer", lambda x: TABLE["compile_inner"](x) * x, lambda y, x: TABLE["compile_inner"](x) * 2
+        )
+        fast = autograd.compile(autograd.value_and_grad(outer), tier=tier)
+        assert fast(3.0) == (18.0, 12.0)
+        primitive("compile_inner", lambda x: 5.0 * x, lambda y, x: 5)
+        assert fast(3.0) == autograd.value_and_grad(outer)(3.0) == (45.0, 30.0)
+    finally:
+        TABLE.pop("compile_inner", None)
+        TABLE.pop("compile_outer", None)
+
+
+def test_a_program_that_calls_a_partial_is_saved_and_one_of_an_outdated_row_is_not(tmp_path: Path) -> None:
+    try:
+        row = primitive("compile_opaque", lambda x: math.sin(float(x)), lambda y, x: math.cos(float(x)))
+        fast = autograd.compile(autograd.value_and_grad(lambda x: row(x)), tier="interpreter")
+        assert fast(0.5) == (math.sin(0.5), math.cos(0.5))
+        fast.program.save(tmp_path / "f.json")
+        assert str(Program.load(tmp_path / "f.json")) == str(fast.program)
+        primitive("compile_opaque", lambda x: 0.0, lambda y, x: 0)
+        assert fast(0.5) == (math.sin(0.5), math.cos(0.5))
+        with pytest.raises(ValueError, match="'compile_opaque' as it was before it was defined anew"):
+            fast.program.save(tmp_path / "f.json")
+    finally:
+        TABLE.pop("compile_opaque", None)

@@ -7,17 +7,24 @@ from autograd.value cimport Value, operands_of
 
 ctypedef int[::1] Ints
 
-cdef int ADD, SUB, MUL, DIV, NEG, SELECT_LT, SELECT_LE, SELECT_EQ, POW, TAKE, CALL, EMPTY
+cdef int ADD, SUB, MUL, DIV, NEG, SELECT_LT, SELECT_LE, SELECT_EQ, POW, TAKE, CALL, EMPTY, NEAR
 cdef Ints OPERANDS
 cdef Ints DIRECT
 
-cdef inline Py_ssize_t slot_of(int op, int a, int b, int c, int d, Py_ssize_t mask) noexcept:
+cdef inline int hash_of(int op, int a, int b, int c, int d) noexcept:
     cdef unsigned int h = (
         <unsigned int> op * 0x9E3779B1u + <unsigned int> a * 0x85EBCA6Bu + <unsigned int> b * 0xC2B2AE35u
         + <unsigned int> c * 0x27D4EB2Fu + <unsigned int> d * 0x165667B1u
     )
     h = (h ^ (h >> 15)) * 0x2C1B3C6Du
-    return (h ^ (h >> 13)) & mask
+    return <int> ((h ^ (h >> 13)) & 0x7FFFFFFFu)
+
+cdef inline Py_ssize_t near_of(int a, int b, int c, int d, Py_ssize_t size) noexcept:
+    cdef int young = a if a > b else b
+    cdef int other = c if c > d else d
+    if other > young:
+        young = other
+    return (<Py_ssize_t> young * 2) & (size - 1) & -NEAR
 
 cdef extern from *:
     unsigned long get_ident "PyThread_get_thread_ident"() noexcept
@@ -87,7 +94,9 @@ cdef class Builder:
     cdef public list lists
     cdef dict list_places
     cdef public list rows
+    cdef public list users
     cdef Ints table
+    cdef Py_ssize_t numbered
     cdef Ints scratch
     cdef Ints given
     cdef public int one
@@ -99,11 +108,13 @@ cdef class Builder:
 cpdef Ints ints(Py_ssize_t size)
 cdef double number_of(Builder builder, int operand) except? -7.123e-307
 cdef Ints _grown(Ints items, Py_ssize_t size)
-@cython.locals(size=Py_ssize_t, mask=Py_ssize_t, at=Py_ssize_t, i=Py_ssize_t, n=int, code=Ints, table=Ints, as_is=bint)
+@cython.locals(n=Py_ssize_t, i=Py_ssize_t)
+cdef int _appended(Builder builder, int op, int a, int b, int c, int d) except? -2147483648
+@cython.locals(size=Py_ssize_t, at=Py_ssize_t, i=Py_ssize_t, known=int, left=int)
 cdef int _write(Builder builder, int op, int a, int b, int c, int d) except? -2147483648
-@cython.locals(mask=Py_ssize_t, at=Py_ssize_t, i=Py_ssize_t, n=int, code=Ints, table=Ints)
+@cython.locals(at=Py_ssize_t, i=Py_ssize_t, k=Py_ssize_t, left=int, old=Ints, new=Ints)
 cdef int _rehash(Builder builder, Py_ssize_t size) except -1
-@cython.locals(inputs=int, code=Ints, i=Py_ssize_t, inner=int, p=int, q=int, first=int, second=int, folded=int, x=double, left=int, right=int)
+@cython.locals(inputs=int, i=Py_ssize_t, inner=int, p=int, q=int, first=int, second=int, folded=int, x=double, left=int, right=int)
 cpdef int emit(Builder builder, int op, int a, int b, int c, int d) except? -2147483648
 cdef int unsigned_of(Builder builder, int operand) except? -2147483648
 cdef int _folded(Builder builder, int op, int a, int b) except? -2147483647
@@ -140,7 +151,6 @@ cdef class Graph:
     cdef Ints lines
     cdef Ints args
     cdef char[::1] active
-    cdef char[::1] seen
     cdef dict functions
     cdef list partials
     cdef dict partials_of
@@ -148,7 +158,7 @@ cdef class Graph:
 cdef Steps _function(Graph graph, long long code, long long n)
 @cython.locals(count=int)
 cdef list _partials(Graph graph, long long code, long long n)
-@cython.locals(graph=Graph, i=Py_ssize_t, at="long long")
+@cython.locals(graph=Graph, i=Py_ssize_t, at="long long", expected=Py_ssize_t)
 cpdef Graph lowered(Builder builder, object order, object inputs, Notes notes)
 @cython.locals(at="long long", known=int)
 cpdef int place_of(Graph graph, Value node) except -2

@@ -42,9 +42,14 @@ if not cython.compiled:  # in C, these come from flat.pxd
 
     Ints = Any
 
-    def slot_of(op: int, a: int, b: int, c: int, d: int, mask: int) -> int:
-        """Where an instruction is looked for first."""
-        return hash((op, a, b, c, d)) & mask
+    def hash_of(op: int, a: int, b: int, c: int, d: int) -> int:
+        """A number below 2**31 that tells an instruction from most others."""
+        return hash((op, a, b, c, d)) & 0x7FFFFFFF
+
+    def near_of(a: int, b: int, c: int, d: int, size: int) -> int:
+        """Where an instruction is looked for first: by its youngest operand, so that it lies near what was written
+        shortly before, in the cache; it goes to where its hash says once NEAR places are taken."""
+        return (2 * max(a, b, c, d)) & (size - 1) & -NEAR
 
 
 ADD, SUB, MUL, DIV, NEG = (CODES[name] for name in ("add", "sub", "mul", "div", "neg"))
@@ -52,13 +57,15 @@ SELECT_LT, SELECT_LE, SELECT_EQ = (CODES[name] for name in ("select_lt", "select
 POW, TAKE, CALL = CODES["pow"], CODES["take"], CODES["call"]
 OPERANDS = memoryview(array("i", ARITY.values()))
 _getframe = sys._getframe
+NEAR = 8
 EMPTY = -(1 << 31)  # what is no operand: no adjoint came yet
 RELATIONS = {SELECT_LT: operator.lt, SELECT_LE: operator.le, SELECT_EQ: operator.eq}
 FOLDED: dict[int, Any] = {code: rows.TABLE[name].fn for name, code in CODES.items() if name in rows.TABLE}
 
 
 def ints(size: int) -> Any:
-    return memoryview(array("i", bytes(4 * size)))
+    """So many zeros; memory that nobody writes to is none."""
+    return np.zeros(size, np.int32).data
 
 
 class Notes:
@@ -83,7 +90,7 @@ class Notes:
             place = self._looked_up()
         at = birth - self.since
         while at >= len(self.lines):
-            self.lines = _grown(self.lines, len(self.lines))
+            self.lines = _grown(self.lines, 2 * len(self.lines))
         self.lines[at] = place + 1
 
     def line_of(self, birth: int) -> int:
@@ -127,7 +134,9 @@ class Builder:
         self.lists: list[tuple[int, ...]] = []
         self.list_places: dict[tuple[int, ...], int] = {}
         self.rows: list[str] = []
-        self.table: Ints = ints(1024)  # value numbering: instruction + 1, by a hash
+        self.users: list[Any] = []  # the rows of the user's own that it all comes from
+        self.table: Ints = ints(2 * 1024)  # value numbering: pairs of instruction + 1 and its hash, by the hash
+        self.numbered = 0  # how many are in it
         self.scratch = ints(64)
         self.given = ints(4)  # the output and the operands of a node
         self.one = self.constant(1.0)
@@ -158,65 +167,78 @@ def number_of(builder: Builder, operand: int) -> float:
 
 
 def _grown(items: Any, size: int) -> Any:
-    new = ints(2 * size)
-    new[:size] = items[:size]
+    """The same with room for so many."""
+    new = ints(size)
+    new[: len(items)] = items
     return new
+
+
+def _appended(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
+    """The value of an instruction, written at the end."""
+    n = builder.n
+    if 5 * n == len(builder.code):
+        builder.code = _grown(builder.code, 10 * n)
+        builder.lines = _grown(builder.lines, 2 * n)
+    i = 5 * n
+    builder.code[i] = op
+    builder.code[i + 1] = a
+    builder.code[i + 2] = b
+    builder.code[i + 3] = c
+    builder.code[i + 4] = d
+    builder.lines[n] = builder.line
+    builder.n = n + 1
+    return builder.inputs + n
 
 
 def _write(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
     """The value of an instruction, written if it is not there yet."""
-    size = len(builder.table)
-    if 2 * builder.n >= size:
-        _rehash(builder, 4 * size)
-        size = 4 * size
-    mask = size - 1
-    code = builder.code
-    table = builder.table
-    at = slot_of(op, a, b, c, d, mask)
-    as_is = builder.as_is and (a < 0 or b < 0)
-    while table[at] != 0:
-        i = 5 * (table[at] - 1)
-        if (
-            not as_is
-            and code[i] == op
-            and code[i + 1] == a
-            and code[i + 2] == b
-            and code[i + 3] == c
-            and code[i + 4] == d
-        ):
-            return builder.inputs + table[at] - 1
-        at = (at + 1) & mask
-    n = builder.n
-    if 5 * n == len(code):
-        code = builder.code = _grown(code, 5 * n)
-        builder.lines = _grown(builder.lines, n)
-    code[5 * n] = op
-    code[5 * n + 1] = a
-    code[5 * n + 2] = b
-    code[5 * n + 3] = c
-    code[5 * n + 4] = d
-    builder.lines[n] = builder.line
-    builder.n = n + 1
-    table[at] = n + 1
-    return builder.inputs + n
+    if builder.as_is and (a < 0 or b < 0):
+        return _appended(builder, op, a, b, c, d)
+    if 4 * builder.numbered >= len(builder.table):
+        _rehash(builder, len(builder.table))
+    size = len(builder.table) // 2
+    known = hash_of(op, a, b, c, d)
+    at = near_of(a, b, c, d, size)
+    left = NEAR
+    while builder.table[2 * at] != 0:
+        if builder.table[2 * at + 1] == known:
+            i = 5 * (builder.table[2 * at] - 1)
+            if (
+                builder.code[i] == op
+                and builder.code[i + 1] == a
+                and builder.code[i + 2] == b
+                and builder.code[i + 3] == c
+                and builder.code[i + 4] == d
+            ):
+                return builder.inputs + builder.table[2 * at] - 1
+        left -= 1
+        at = (known if left == 0 else at + 1) & (size - 1)
+    builder.table[2 * at] = builder.n + 1
+    builder.table[2 * at + 1] = known
+    builder.numbered += 1
+    return _appended(builder, op, a, b, c, d)
 
 
 def _rehash(builder: Builder, size: int) -> int:
-    builder.table = table = ints(size)
-    code, mask = builder.code, size - 1
-    for n in range(builder.n):
-        i = 5 * n
-        at = slot_of(code[i], code[i + 1], code[i + 2], code[i + 3], code[i + 4], mask)
-        while table[at] != 0:
-            at = (at + 1) & mask
-        table[at] = n + 1
+    """Have as many places, a power of 2, to look for instructions."""
+    old, new = builder.table, ints(2 * size)
+    for k in range(len(old) // 2):
+        if old[2 * k] != 0:
+            i = 5 * (old[2 * k] - 1)
+            at = near_of(builder.code[i + 1], builder.code[i + 2], builder.code[i + 3], builder.code[i + 4], size)
+            left = NEAR
+            while new[2 * at] != 0:
+                left -= 1
+                at = (old[2 * k + 1] if left == 0 else at + 1) & (size - 1)
+            new[2 * at] = old[2 * k]
+            new[2 * at + 1] = old[2 * k + 1]
+    builder.table = new
     return 0
 
 
 def emit(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
     """The operand that has an operation's result: simplified where that changes no bit, folded if all is constant."""
     inputs = builder.inputs
-    code = builder.code
     if op in (SELECT_LT, SELECT_LE, SELECT_EQ):
         if c == d:
             return c
@@ -225,11 +247,11 @@ def emit(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
         if op == SELECT_EQ and b < 0 and a >= inputs and number_of(builder, b) == 0:
             # whether a number is 0 that is itself one of two constants: then what that one asks can be asked at once
             i = 5 * (a - inputs)
-            inner, p, q = code[i], code[i + 3], code[i + 4]
+            inner, p, q = builder.code[i], builder.code[i + 3], builder.code[i + 4]
             if (inner in (SELECT_LT, SELECT_LE, SELECT_EQ)) and p < 0 and q < 0:
                 first = c if number_of(builder, p) == 0 else d
                 second = c if number_of(builder, q) == 0 else d
-                return emit(builder, inner, code[i + 1], code[i + 2], first, second)
+                return emit(builder, inner, builder.code[i + 1], builder.code[i + 2], first, second)
         return _write(builder, op, a, b, c, d)
     if op in (TAKE, CALL):
         return _write(builder, op, a, b, c, d)
@@ -338,6 +360,7 @@ class Steps:
         self.results = template.results
         self.units = template.units
         self.lists = template.lists
+        builder.users += template.users
         for name in template.rows:
             if name not in builder.rows:
                 builder.rows.append(name)
@@ -349,7 +372,7 @@ def instantiate(builder: Builder, steps: Steps, given: Any) -> int:
     scratch = builder.scratch
     arguments, first, size = steps.arguments, steps.first, steps.size
     while len(scratch) < first + size:
-        scratch = builder.scratch = _grown(scratch, len(scratch))
+        scratch = builder.scratch = _grown(scratch, 2 * len(scratch))
     for i in range(arguments):
         scratch[i] = given[i]
     for i in range(arguments, first):
@@ -400,14 +423,9 @@ class Graph:
         self.lines = ints(room)
         self.args = ints(4 * room + 16)
         self.active = bytearray(room)  # whether it depends on an input
-        self.seen = bytearray(len(ROWS))  # rows that made a node
         self.functions: dict[Any, Steps] = {}
         self.partials: list[Any] = [None] * len(ROWS)  # of a row: one a partial
         self.partials_of: dict[int, list[Any]] = {}  # of a row and so many operands: one for all
-
-    def rows(self) -> list[Any]:
-        """The rows that made its nodes."""
-        return [ROWS[code] for code, seen in enumerate(self.seen) if seen]
 
 
 def _function(graph: Graph, code: int, n: int) -> Steps:
@@ -442,6 +460,10 @@ def lowered(builder: Builder, order: Sequence[Value], inputs: Sequence[Value], n
     """
     youngest = max([birth_of(node) for node in order], default=notes.since)
     graph = Graph(builder, len(order) + 1, notes, max(youngest - notes.since, 0) + 1)
+    expected = 4 * len(order)  # instructions, with the derivatives: that nothing has to be moved as they are written
+    if 5 * expected > len(builder.code):
+        builder.code, builder.lines = _grown(builder.code, 5 * expected), _grown(builder.lines, expected)
+        _rehash(builder, 1 << (2 * expected).bit_length())
     for i, node in enumerate(inputs):
         at = birth_of(node) - notes.since
         if at < 0:
@@ -490,14 +512,13 @@ def _lower(graph: Graph, node: Value) -> int:
         return 0
     n = len(args)
     graph.codes[at] = code
-    graph.seen[code] = 1
     builder.line = graph.lines[at] = graph.notes.line_of(birth_of(node))
     while start + n > len(graph.args):
-        graph.args = _grown(graph.args, len(graph.args))
+        graph.args = _grown(graph.args, 2 * len(graph.args))
     into = graph.args
     given = builder.scratch
     while len(given) < n:
-        given = builder.scratch = _grown(given, len(given))
+        given = builder.scratch = _grown(given, 2 * len(given))
     active = 0
     for i in range(n):
         arg = args[i]

@@ -224,11 +224,20 @@ def check(program: Program) -> None:
     _check_loops(program, program.loops, 0, size)
 
 
-def _arity(row: str) -> int | None:
+def _arity(called: str) -> int | None:
+    """How many operands a row takes that is called, or, as ``name/by``, one of its partials."""
+    name, _, by = called.partition("/")
+    if "#" in name:
+        _refuse(f"it calls {name.partition('#')[0]!r} as it was before it was defined anew, which no file can say")
     try:
-        return lookup(row).arity
+        arity = lookup(name).arity
     except (KeyError, ValueError) as error:
-        _refuse(f"it calls {row!r}, and there is {error.args[0]}")
+        _refuse(f"it calls {name!r}, and there is {error.args[0]}")
+    if not by or arity is None:
+        return arity
+    if not (by.isdecimal() and by.isascii() and int(by) < arity):
+        _refuse(f"it calls the partial {by!r} of {name!r}, which has {arity}")
+    return arity + 1
 
 
 def _check_shapes(program: Program) -> None:

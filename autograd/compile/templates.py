@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from .. import primitives as rows
 from ..floats import exact_product
-from ..rows import DETACHED, EQUAL, LESS, LESS_EQUAL, TAKE, Elementwise, Primitive, lookup
+from ..rows import DETACHED, EQUAL, LESS, LESS_EQUAL, ROWS, TAKE, Elementwise, Primitive, lookup
 from .program import ARITY, CODES
 
 RELATIONS = {"<": "select_lt", "<=": "select_le", "==": "select_eq"}
@@ -37,6 +37,7 @@ class Recorder:
         self.constants: list[float] = []
         self.steps: list[tuple[str, tuple[Any, ...]]] = []
         self.places: dict[str, int] = {}  # of those that are no calls
+        self.users: list[Primitive] = []  # the rows of the user's own that these come from
         self.symbols = [Symbol(self, ("argument", i)) for i in range(arguments)]
 
     def step(self, name: str, *operands: Any) -> Symbol:
@@ -51,8 +52,11 @@ class Recorder:
         del self.steps[count:]
         self.places = {step: place for step, place in self.places.items() if place < count}
 
-    def call(self, name: str, operands: Sequence[Any]) -> Symbol:
-        """A row's own Python function of these operands."""
+    def call(self, row: Primitive, operands: Sequence[Any], by: int = -1) -> Symbol:
+        """A row's own Python function of these operands, or one of its partials."""
+        name = row.name if is_found(row) else f"{row.name}#{row.code}"
+        if by >= 0:
+            name = f"{name}/{by}"
         self.steps.append(("call", (name, tuple(map(self.operand, operands)))))
         return Symbol(self, ("step", len(self.steps) - 1))
 
@@ -298,7 +302,8 @@ def function(recorder: Recorder, row: Primitive, args: Sequence[Any]) -> Any:
     if row is TAKE:
         return recorder.take(args[0], args[1:])
     if row.name in rows.BUILTIN:
-        return recorder.call(row.name, args)
+        return recorder.call(row, args)
+    recorder.users.append(row)
     before = len(recorder.steps)
     try:
         result = row.fn(*(x.number() if isinstance(x, Condition) else x for x in args))
@@ -306,13 +311,25 @@ def function(recorder: Recorder, row: Primitive, args: Sequence[Any]) -> Any:
             return result
     except Exception:  # whatever a user's function may do with what is no number
         recorder.rewind(before)
-    return recorder.call(row.name, args)
+    return recorder.call(row, args)
+
+
+def is_found(row: Primitive) -> bool:
+    """Whether its name stands for this row: it was not defined anew, nor taken from the table."""
+    try:
+        return lookup(row.name) is row
+    except KeyError:
+        return False
 
 
 def called(name: str) -> Callable[..., Any]:
-    """What is called back under this name: a row's own function, or, as ``name/by``, a partial of it."""
+    """What is called back under this name: a row's own function, or, as ``name/by``, a partial of it.
+
+    A row that its name does not stand for is called by its code, as ``name#code``, in the process that made it.
+    """
     name, _, by = name.partition("/")
-    row = lookup(name)
+    name, _, code = name.partition("#")
+    row = ROWS[int(code)] if code else lookup(name)
     if not by:
         return row.fn
     if isinstance(row.partials, tuple):
@@ -332,6 +349,7 @@ class Template:
 
     def __init__(self, recorder: Recorder, results: Sequence[Any]) -> None:
         self.arguments = recorder.arguments
+        self.users = recorder.users
         self.rows: list[str] = []
         self.lists: list[list[int]] = []
         ends = []
@@ -403,7 +421,6 @@ def partial_template(row: Primitive, by: int, n: int) -> Template:
     y, *xs = recorder.symbols
     rules: Any = row.partials
     rule = rules.rules[by] if isinstance(rules, Elementwise) else rules[by]
-    name = f"{row.name}/{by}"
     before = len(recorder.steps)
     try:
         partial = _number(rule(y, *xs))
@@ -411,7 +428,7 @@ def partial_template(row: Primitive, by: int, n: int) -> Template:
         if isinstance(rules, Elementwise):
             raise
         recorder.rewind(before)
-        partial = recorder.call(name, [y, *xs])
+        partial = recorder.call(row, [y, *xs], by)
     return Template(recorder, [partial])
 
 
@@ -423,7 +440,7 @@ def partials_template(row: Primitive, n: int) -> Template:
         partials = [_number(p) for p in row.partials_at(y, xs)]
     except Exception:  # as above
         recorder.rewind(0)
-        partials = [recorder.call(f"{row.name}/{by}", [y, *xs]) for by in range(n)]
+        partials = [recorder.call(row, [y, *xs], by) for by in range(n)]
     return Template(recorder, partials)
 
 

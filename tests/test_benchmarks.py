@@ -68,6 +68,16 @@ def test_a_gpt_step_is_the_same_on_a_plain_node(training: ModuleType) -> None:
         assert training.told(next(ours)) == pytest.approx(training.told(next(theirs)), rel=1e-9)
 
 
+def test_the_compiled_gpt_learns_what_the_others_learn(training: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(training.ROOT)  # it goes to where the words are
+    compiled, eager, slots = (
+        training.documents(engine, 4, 4) for engine in ("compiled", "glassgrad", "slots-only node")
+    )
+    for key in ("loss", "gradient"):
+        assert compiled[key] == pytest.approx(eager[key], rel=1e-9)
+        assert slots[key] == pytest.approx(eager[key], rel=1e-9)
+
+
 def test_the_gpt_is_the_one_of_4192_parameters(training: ModuleType) -> None:
     seen: list[Any] = []
 
@@ -122,9 +132,9 @@ def test_the_table_of_training_steps(
     training.main()
     rows = tabular(capsys.readouterr().out)
     assert rows[:3] == [
-        "| gpt | glassgrad | 10.0 | 1.00 |",
-        "| gpt | interpreted | 300.0 | 30.00 |",
-        "| gpt | slots-only node | 200.0 | 20.00 |",
+        "| gpt | glassgrad | 10.00 | 1.00 |",
+        "| gpt | interpreted | 300.00 | 30.00 |",
+        "| gpt | slots-only node | 200.00 | 20.00 |",
     ]
 
 

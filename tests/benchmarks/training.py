@@ -1,11 +1,12 @@
 """Milliseconds per training step of two models, beside the same on other scalar engines in the same run.
 
-    python tests/benchmarks/training.py [--repeat 3] [--programs moons demo gpt]
+    python tests/benchmarks/training.py [--repeat 3] [--programs moons demo gpt documents]
 
 moons: 100 points through a 2-16-16-1 network of relu neurons, forward, backward and update, with each engine's own MLP,
 beside micrograd.  demo: the same as micrograd's users write it, on micrograd's own MLP, with nothing exchanged but the
 class Value.  gpt: one step of the GPT of ``notebooks/gpt.ipynb`` on the word "elephant", beside the same cells on
-``slots.py``, a node in plain Python with slots.  Every measurement has a process of its own, with the collector on as
+``slots.py``, a node in plain Python with slots.  documents: the mean of its steps over 1,000 words; "compiled" is the
+notebook's program, all 1,000 of them, with recording; of the other engines' steps the first 20.  Every measurement has a process of its own, with the collector on as
 users run it: steps after one that is not counted, of which the median counts.  Engines take turns; the medians over
 the turns are printed, with the ratio to glassgrad; all engines must have told the same loss and gradient.
 """
@@ -19,6 +20,7 @@ import importlib.util
 import json
 import math
 import operator
+import os
 import random
 import statistics
 import sys
@@ -33,6 +35,7 @@ ENGINES = {
     "moons": ["glassgrad", "interpreted", "micrograd", "micrograd, collector off"],
     "demo": ["glassgrad", "interpreted", "micrograd", "micrograd, collector off"],
     "gpt": ["glassgrad", "interpreted", "slots-only node", "slots-only node, collector off"],
+    "documents": ["glassgrad", "compiled", "slots-only node", "slots-only node, collector off"],
 }
 STEPS = {"glassgrad": 100, "interpreted": 3, "micrograd": 5, "micrograd, collector off": 3, "slots-only node": 5}
 MOONS = Path(ROOT, "tests", "data", "moons")
@@ -100,21 +103,56 @@ def demo_on_glassgrad() -> Iterator[Step]:
     return moons_on_micrograd(Value)
 
 
-def gpt(value: Any) -> Iterator[Step]:
-    """The notebook's own cells, up to the one that defines a step, on this engine's class."""
+def gpt_cells() -> list[str]:
     notebook = json.loads(Path(ROOT, "notebooks", "gpt.ipynb").read_text(encoding="utf-8"))
-    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def gpt_names(value: Any) -> dict[str, Any]:
+    """What the notebook's own cells define, up to the one that defines a step, on this engine's class."""
     names: dict[str, Any] = {"random": random, "Value": value, "take": lambda items, index: items[index]}
     for name in ("exp", "log", "relu"):  # of autograd.math in the notebook
         names[name] = operator.methodcaller(name)
-    for cell in cells[1:]:  # the first imports glassgrad and reads the words
+    for cell in gpt_cells()[1:]:  # the first imports glassgrad and reads the words
         if "STEPS =" in cell:
             break
         exec(compile(cell, "gpt.ipynb", "exec"), names)
+    return names
+
+
+def gpt(value: Any) -> Iterator[Step]:
+    names = gpt_names(value)
     step = 0
     while True:
         step += 1
         yield names["learn"]("elephant", step, rate=0.01), names["parameters"]
+
+
+def documents(engine: str, all_: int = 1000, counted: int = 20) -> dict[str, float]:
+    """Seconds a word over the same words, and the sum of the first losses: each step decides on those after it."""
+    words = Path(ROOT, "notebooks", "animals.txt").read_text(encoding="utf-8").split()
+    order = random.Random(5).choices(words, k=all_)
+    if engine.startswith("slots"):
+        from slots import Node
+
+        learn = gpt_names(Node)["learn"]
+        start = time.perf_counter()
+    else:
+        sys.path.insert(0, str(ROOT))
+        names: dict[str, Any] = {"print": lambda *_: None}
+        cells = gpt_cells()
+        os.chdir(Path(ROOT, "notebooks"))  # where the words are
+        for cell in cells[:4]:
+            exec(compile(cell, "gpt.ipynb", "exec"), names)
+        start = time.perf_counter()
+        if engine == "compiled":
+            exec(compile(next(cell for cell in cells if "def learn_fast" in cell), "gpt.ipynb", "exec"), names)
+        learn = names["learn_fast" if engine == "compiled" else "learn"]
+    losses = [
+        learn(word, step, rate=0.01) for step, word in enumerate(order[: None if engine == "compiled" else counted], 1)
+    ]
+    seconds = (time.perf_counter() - start) / len(losses)
+    return {"loss": sum(losses[:counted]), "gradient": losses[counted - 1], "seconds": seconds}
 
 
 def told(step: Step) -> dict[str, float]:
@@ -153,6 +191,8 @@ def measure(engine: str, program: str) -> dict[str, float]:
     """The median seconds of some steps after the first, and what the first told."""
     if engine.endswith("collector off"):
         gc.disable()
+    if program == "documents":
+        return documents(engine)
     steps = PROGRAMS[f"{program} {engine.removesuffix(', collector off')}"]()
     first = told(next(steps))
     seconds = []
@@ -189,7 +229,7 @@ def main() -> None:
         ours = statistics.median(run["seconds"] for run in runs["glassgrad"])
         for engine, results in runs.items():
             seconds = statistics.median(run["seconds"] for run in results)
-            print(f"| {program} | {engine} | {1000 * seconds:,.1f} | {seconds / ours:.2f} |", flush=True)
+            print(f"| {program} | {engine} | {1000 * seconds:,.2f} | {seconds / ours:.2f} |", flush=True)
     if missing and {"moons", "demo"} & set(options.programs):
         print("\nnot installed: micrograd")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
 
@@ -31,15 +32,19 @@ class Executor:
     def __init__(self, program: Program, tier: str, exact: bool, ordered: bool) -> None:
         self.program = program
         self.exact, self.ordered = exact, ordered
-        self.machine = Machine(program)
-        self.best = self.machine  # what runs one point
         self.tier = tier
         self.lanes_by: dict[Any, Any] = {}  # what runs lanes, by which inputs are shared and which outputs summed
         self.left = PAYS if tier == "auto" and can_compile(program) else -1  # runs until it is compiled
-        if tier == "llvm":
-            if find_spec("llvmlite") is None:
-                raise ImportError("tier='llvm' needs llvmlite: pip install 'glassgrad[jit]'")
-            self.best = self._compiled()
+        if tier == "llvm" and find_spec("llvmlite") is None:
+            raise ImportError("tier='llvm' needs llvmlite: pip install 'glassgrad[jit]'")
+        # the rows that it calls are those of today
+        self.functions = self.machine.functions if program.rows else ()
+        self.best = self._compiled() if tier == "llvm" else self.machine  # what runs one point
+
+    @cached_property
+    def machine(self) -> Any:
+        """The interpreter of the program."""
+        return Machine(self.program)
 
     @property
     def flagged(self) -> bool:
@@ -63,7 +68,7 @@ class Executor:
 
         try:
             return llvm.compiled(
-                self.program, exact=self.exact, ordered=self.ordered, functions=self.machine.functions, **lanes
+                self.program, exact=self.exact, ordered=self.ordered, functions=self.functions, **lanes
             )
         except ValueError:
             if self.tier == "llvm":

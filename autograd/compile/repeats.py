@@ -11,16 +11,18 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .program import ARITY, CODES, NAMES, Loop, Program
+from .program import ARITY, CODES, NAMES, Integers, Loop, Program
 
 LEAST = 200  # instructions that a loop must save: fewer are as fast where they stand
 LONGEST = 1000  # a body of more instructions is looked through for loops of its own, and so is a gap between loops
 SHORT = 64  # periods to here are all tried
 SAMPLES = 200_000  # pieces of each length that are compared
+PROBE = 200  # tokens that follow each other in a sample of a long program
 CANDIDATES = 12  # distances of each length of piece that are tried
 
 _COUNTS = np.array([ARITY[name] for name in NAMES])
@@ -36,6 +38,13 @@ def find(program: Program) -> tuple[Loop, ...]:
 
 def tokens(program: Program) -> NDArray[np.uint16] | NDArray[np.uint32]:
     """A number for each instruction, equal where the operations and the kinds of operands are."""
+    if "tokens" not in program.cache:
+        program.cache["tokens"] = _tokens(program)
+    found: NDArray[np.uint16] | NDArray[np.uint32] = program.cache["tokens"]
+    return found
+
+
+def _tokens(program: Program) -> NDArray[np.uint16] | NDArray[np.uint32]:
     code = program.code
     op = code[:, 0]
     numbers = op.astype(np.uint32) << np.uint32(4)
@@ -80,16 +89,19 @@ class _Finder:
     def __init__(self, program: Program) -> None:
         self.inputs = program.inputs
         self.tokens = tokens(program)
-        counts = _COUNTS[program.code[:, 0]]
-        # what is no operand, and constants, stand still
-        self.operands = np.where(np.arange(4) < counts[:, None], program.code[:, 1:], 0)
+        self.code = program.code
+
+    def operands(self, which: slice | NDArray[np.integer]) -> Integers:
+        """The operands of these instructions; what is none stands still."""
+        code = self.code[which]
+        return np.where(np.arange(4) < _COUNTS[code[:, 0], None], code[:, 1:], 0)
 
     def loops(self, start: int, stop: int) -> tuple[Loop, ...]:
         """The loops between two instructions: those that save most are placed first, the others where room is left."""
         if stop - start < LEAST:
             return ()
         t = self.tokens[start:stop]
-        heap = [run for p in _candidates(t) for run in _runs(t, p)]
+        heap = [run for p in _candidates(t) if _may_hold(t, p) for run in _runs(t, p)]
         heapq.heapify(heap)
         free = [(0, stop - start)]
         placed: list[Loop] = []
@@ -137,7 +149,7 @@ class _Finder:
     def crossings(self, at: int, p: int, begin: int) -> NDArray[np.int64]:
         """How many values made since ``begin`` cross each cut of the turn that starts at ``at``."""
         users = np.repeat(np.arange(at, at + p), 4)
-        makers = self.operands[at : at + p].ravel() - self.inputs
+        makers = self.operands(slice(at, at + p)).ravel() - self.inputs
         made = makers >= begin
         makers, order = np.unique(makers[made][::-1], return_index=True)  # the last use of each
         users = users[made][::-1][order]
@@ -155,11 +167,11 @@ class _Finder:
         for _ in range(4):
             if count < 4:
                 break
-            v = self.operands[start : start + p * count].reshape(count, p, 4)
-            if count == 4 or p * count < 100_000:
-                steps = np.diff(v, axis=0)
-            else:  # the ends tell; the middle is looked at where they do
-                steps = np.diff(v[np.r_[0:4, count - 4 : count]], axis=0)
+            all_ = count == 4 or p * count < 100_000
+            turns = np.arange(count) if all_ else np.r_[0:4, count - 4 : count]  # the ends tell
+            v = self.operands((start + turns[:, None] * p + np.arange(p)).ravel()).reshape(len(turns), p, 4)
+            steps = np.diff(v, axis=0)
+            if not all_:
                 steps = np.delete(steps, 3, axis=0)
             even = (steps == steps[0]).all(axis=0)
             # a value of the turn before is carried, wherever it came from at first
@@ -193,31 +205,44 @@ def _runs(t: NDArray[np.unsignedinteger], p: int) -> list[tuple[int, int, int, i
     return [(-_saving(a, b, p), a, b, p) for a, b in zip(begins[good].tolist(), ends[good].tolist(), strict=True)]
 
 
+def _may_hold(t: NDArray[np.unsignedinteger], p: int) -> bool:
+    """Whether tokens repeat with period p anywhere in a sample of them, if they are many."""
+    if len(t) < 8 * SAMPLES:
+        return True
+    at = np.linspace(0, len(t) - p - PROBE, SAMPLES // PROBE).astype(np.int64)[:, None] + np.arange(PROBE)
+    return bool((t[at] == t[at + p]).all(axis=1).any())
+
+
 def _candidates(t: NDArray[np.unsignedinteger]) -> list[int]:
     """Periods that the tokens may have, in order."""
     found = set(range(1, min(SHORT, len(t) // 2) + 1))
+    n = len(t)
     mix = np.random.default_rng(0)
     table = mix.integers(1 << 62, size=int(t.max()) + 1, dtype=np.uint64) | np.uint64(1)
-    hashes = table[t]
-    length = 1
-    sampled = max(1, len(t) // SAMPLES).bit_length() - 1  # one piece in 2**sampled
-    while length <= 16_384 and 2 * length <= len(t):
-        odd = np.uint64(int(mix.integers(1 << 62)) | 1)
-        hashes = hashes[: len(hashes) - length] * odd + hashes[length:]
-        hashes ^= hashes >> np.uint64(29)
-        length *= 2
-        if length in (4, 16, 64, 256, 1024, 4096, 16_384):
+    # a piece's hash is a polynomial of its tokens, from the sums of all terms up to its ends
+    base = int(mix.integers(1 << 62)) | 1
+    sums = np.zeros(n + 1, np.uint64)
+    np.cumsum(table[t] * np.cumprod(np.full(n, base, np.uint64)), out=sums[1:])
+    scale = np.cumprod(np.full(n, pow(base, -1, 1 << 64), np.uint64))
+    sampled = max(1, n // SAMPLES).bit_length() - 1  # one piece in 2**sampled
+    place = np.uint64((1 << 31) - 1)
+    at: Any = None
+    for length in (4, 16, 64, 256, 1024, 4096, 16_384):
+        if 2 * length > n:
+            break
+        if length <= 64 or not sampled:
+            h = (sums[length:] - sums[:-length]) * scale[: n + 1 - length]
             # the choice goes by what the piece is, so that equal ones are all in
-            chosen = np.flatnonzero(hashes >> np.uint64(64 - sampled) == 0) if sampled else None
-            h = hashes if chosen is None else hashes[chosen]
-            order = np.argsort(h, kind="stable")
-            same = h[order[1:]] == h[order[:-1]]
-            at = order if chosen is None else chosen[order]
-            distances = (at[1:] - at[:-1])[same]
-            distances = distances[distances <= len(t) // 2]
-            if len(distances):
-                counts = np.bincount(distances)
-                best = np.argsort(counts)[-CANDIDATES:]
-                found.update(best[counts[best] > 0].tolist())
+            at = np.flatnonzero(h >> np.uint64(64 - sampled) == 0) if sampled else np.arange(len(h))
+            h = h[at]
+        else:  # those that begin with one that was chosen
+            at = at[at + length <= n]
+            h = (sums[at + length] - sums[at]) * scale[at]
+        keys = np.sort(h & ~place | at.astype(np.uint64))  # by hash, then by place
+        same = (keys[1:] ^ keys[:-1]) <= place
+        distances = np.diff((keys & place).astype(np.int64))[same]
+        distances = distances[distances <= n // 2]
+        distances, counts = np.unique(distances, return_counts=True)
+        found.update(distances[np.argsort(counts, kind="stable")[-CANDIDATES:]].tolist())
     found.discard(0)
     return sorted(found)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .program import ARITY, CODES, NAMES, Integers, Loop, Program
+from .program import ARITY, NAMES, Integers, Loop, Program
 
 LEAST = 200  # instructions that a loop must save: fewer are as fast where they stand
 LONGEST = 1000  # a body of more instructions is looked through for loops of its own, and so is a gap between loops
@@ -25,7 +25,9 @@ SAMPLES = 200_000  # pieces of each length that are compared
 PROBE = 200  # tokens that follow each other in a sample of a long program
 CANDIDATES = 12  # distances of each length of piece that are tried
 
-_COUNTS = np.array([ARITY[name] for name in NAMES])
+_SKIPS = ("skip_lt", "skip_le", "skip_eq")
+_COUNTS = np.array([ARITY[name] for name in NAMES], np.int8)
+_SPECIAL = np.array([name in ("take", "call", *_SKIPS) for name in NAMES])
 
 
 def find(program: Program) -> tuple[Loop, ...]:
@@ -47,11 +49,13 @@ def tokens(program: Program) -> NDArray[np.uint16] | NDArray[np.uint32]:
 def _tokens(program: Program) -> NDArray[np.uint16] | NDArray[np.uint32]:
     code = program.code
     op = code[:, 0]
-    numbers = op.astype(np.uint32) << np.uint32(4)
+    counts = _COUNTS[op]
+    kinds = np.zeros(len(code), np.uint8)
     for k in range(4):
-        numbers |= ((code[:, 1 + k] < 0) & (_COUNTS[op] > k)).astype(np.uint32) << np.uint32(k)
+        kinds |= ((code[:, 1 + k] < 0) & (counts > k)).view(np.uint8) << np.uint8(k)
+    numbers = op.astype(np.uint32) << np.uint32(4) | kinds
     special: dict[tuple[int, ...], int] = {}
-    for i in np.flatnonzero(np.isin(op, [CODES[name] for name in ("take", "call", *_SKIPS)])).tolist():
+    for i in np.flatnonzero(_SPECIAL[op]).tolist():
         code_i, a, b, c, d = code[i].tolist()
         if NAMES[code_i] in _SKIPS:
             key = (int(numbers[i]), c, d)
@@ -80,9 +84,6 @@ def problem(program: Program, loops: Sequence[Loop]) -> str:
 
     kinds = tokens(program)
     return look(loops, 0, len(program))
-
-
-_SKIPS = ("skip_lt", "skip_le", "skip_eq")
 
 
 class _Finder:
@@ -218,29 +219,28 @@ def _candidates(t: NDArray[np.unsignedinteger]) -> list[int]:
     found = set(range(1, min(SHORT, len(t) // 2) + 1))
     n = len(t)
     mix = np.random.default_rng(0)
-    table = mix.integers(1 << 62, size=int(t.max()) + 1, dtype=np.uint64) | np.uint64(1)
+    table = mix.integers(1 << 32, size=int(t.max()) + 1, dtype=np.uint32) | np.uint32(1)
     # a piece's hash is a polynomial of its tokens, from the sums of all terms up to its ends
-    base = int(mix.integers(1 << 62)) | 1
-    sums = np.zeros(n + 1, np.uint64)
-    np.cumsum(table[t] * np.cumprod(np.full(n, base, np.uint64)), out=sums[1:])
-    scale = np.cumprod(np.full(n, pow(base, -1, 1 << 64), np.uint64))
+    base = int(mix.integers(1 << 31)) | 5
+    sums = np.zeros(n + 1, np.uint32)
+    np.cumsum(table[t] * np.cumprod(np.full(n, base, np.uint32), dtype=np.uint32), dtype=np.uint32, out=sums[1:])
+    scale = np.cumprod(np.full(n, pow(base, -1, 1 << 32), np.uint32), dtype=np.uint32)
     sampled = max(1, n // SAMPLES).bit_length() - 1  # one piece in 2**sampled
-    place = np.uint64((1 << 31) - 1)
     at: Any = None
     for length in (4, 16, 64, 256, 1024, 4096, 16_384):
         if 2 * length > n:
             break
         if length <= 64 or not sampled:
             h = (sums[length:] - sums[:-length]) * scale[: n + 1 - length]
+            h ^= h >> np.uint32(15)  # the low bits are those of few tokens
             # the choice goes by what the piece is, so that equal ones are all in
-            at = np.flatnonzero(h >> np.uint64(64 - sampled) == 0) if sampled else np.arange(len(h))
+            at = np.flatnonzero(h >> np.uint32(32 - sampled) == 0) if sampled else np.arange(len(h))
             h = h[at]
         else:  # those that begin with one that was chosen
             at = at[at + length <= n]
             h = (sums[at + length] - sums[at]) * scale[at]
-        keys = np.sort(h & ~place | at.astype(np.uint64))  # by hash, then by place
-        same = (keys[1:] ^ keys[:-1]) <= place
-        distances = np.diff((keys & place).astype(np.int64))[same]
+        keys = np.sort(h.astype(np.uint64) << 31 | at.astype(np.uint64))  # by hash, then by place
+        distances = np.diff(keys)[keys[1:] >> 31 == keys[:-1] >> 31]
         distances = distances[distances <= n // 2]
         distances, counts = np.unique(distances, return_counts=True)
         found.update(distances[np.argsort(counts, kind="stable")[-CANDIDATES:]].tolist())

@@ -4,8 +4,9 @@
 
 Each measurement has a process of its own, peers run in the interpreters that are named, engines take turns, and medians
 over the turns are printed, with the time over that of glassgrad's exact machine code.  "first" is what the first call
-takes, recording and compiling included; "run" is a later one, the peers' and ours with what Python does around it, for
-one point of the whole.  All engines must have told the same value.
+takes, recording and compiling included, after one of a single operation, so that LLVM is loaded; "run" is a later one,
+the peers' and ours with what Python does around it, for one point of the whole.  All engines must have told the same
+value.
 
 random: a program in which nothing repeats, on 16 variables, of so many operations; lanes: the same at 256 points.  ddx
 fuses multiply-adds, which changes bits, unless it is "uncontracted"; "interpreted" is its interpreter.
@@ -152,6 +153,8 @@ def ours(engine: str, program: str) -> dict[str, float]:
         function, arguments = rolling(1_000_000 if kind == "million" else int(size)), (numbers(16),)
     slopes = function if kind == "call" else autograd.value_and_grad(function)
     fast = slopes if engine == "eager" else autograd.compile(slopes, **options)
+    if engine != "eager":
+        autograd.compile(lambda x: x + x, **options)(1.0)
     start = perf_counter()
     if kind == "asian":
         value = call_lanes(fast, arguments, "mean")
@@ -246,6 +249,9 @@ def ddx(program: str, backend: str = "COMPILE", contract: bool = True) -> dict[s
 
         return perceptron(peer.tanh if size == "tanh" else relu, relu)(v)
 
+    one = peer.equation(lambda: peer.var("x0") + peer.var("x0"))
+    one.options = Options(backend=peer.Backend[backend], cache_dir="", contract=contract)
+    one.buffer(np.ones(1), want=peer.Want.JACOBIAN)()
     start = perf_counter()
     equation = peer.equation(model)
     lanes = {"points": POINTS} if kind == "lanes" else {}

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import autograd
 from autograd.compile import repeats, rolled
 from autograd.compile.program import CODES, Loop, Program
+from autograd.math import tanh
 from tests.flat import assembled, evaluate, repeating, straight
 from tests.nests import Nest
 from tests.tapes import euler, mlp
@@ -263,6 +265,41 @@ def test_sums_in_another_order_are_close() -> None:
     outputs = run(looped(program, found, 4, exact=False), point, len(program.outputs))
     assert outputs == pytest.approx(evaluate(program, point), rel=1e-12, abs=1e-12)
     assert bits(outputs) != bits(evaluate(program, point))
+
+
+@pytest.mark.parametrize("width", [2, 4, 8])
+@pytest.mark.parametrize(("points", "shape"), [(100, (2, 16, 16, 1)), (43, (2, 16, 16, 1)), (40, (40, 20, 5))])
+def test_turns_done_at_once_may_have_sums_of_their_own(points: int, shape: tuple[int, ...], width: int) -> None:
+    """... of which each is as many in memory, where a loop further in makes many of them."""
+    program, point = mlp(points, shape, "tanh")
+    found = repeats.find(program)
+    assert rolled.rolled(program, found, 2 * width, apart=True).lanes > 0
+    outputs = run(looped(program, found, width, exact=False), point, len(program.outputs))
+    assert outputs == pytest.approx(evaluate(program, point), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("width", [2, 4])
+def test_sums_of_turns_done_at_once_within_a_loop_that_goes_on_from_them(width: int) -> None:
+    """Steps of a descent, one after the other, each over 17 samples and 350 numbers."""
+    data = [[math.sin(3 * i + j) for j in range(350)] for i in range(17)]
+
+    def descended(w: list[Any]) -> list[Any]:
+        for _ in range(4):
+            sums: list[Any] = [0.125 * x for x in w]
+            for sample in data:
+                scale = tanh(sample[0] * w[0] + sample[1])
+                for j, x in enumerate(sample):
+                    sums[j] = sums[j] - scale * tanh(w[j] * x)
+            w = [x - 0.01 * s for x, s in zip(w, sums, strict=True)]
+        return w
+
+    start = [0.01 * k - 1.0 for k in range(350)]
+    fast = autograd.compile(descended, tier="interpreter")
+    assert fast(start) == [x.data for x in descended([autograd.Value(x) for x in start])]
+    found = repeats.find(fast.program)
+    assert rolled.rolled(fast.program, found, 2 * width, apart=True).lanes > 0
+    outputs = run(looped(fast.program, found, width, exact=False), start, 350)
+    assert outputs == pytest.approx(fast(start), rel=1e-12)
 
 
 def test_straight_code_is_a_program_without_loops() -> None:

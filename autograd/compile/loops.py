@@ -5,7 +5,7 @@ The order of additions is kept: a wide loop adds its lanes to a sum one after th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from .emit import Emitter
 from .program import Loop, Program
 from .rolled import (
     CONSTANTS,
+    LANES,
     OUTPUTS,
     SUMS,
     TABLES,
@@ -55,7 +56,7 @@ def looped(
     gives.  Raises ValueError if they are none of the program's, or it calls rows of Python.
     """
     scalar, vector = _Emitter(1, exact), _Emitter(width, exact, functions) if width > 1 else None
-    plan = rolled(program, loops, wide=2 * width if width > 1 else 0)
+    plan = rolled(program, loops, wide=2 * width if width > 1 else 0, apart=not exact)
     body = _function("f", plan, scalar, vector)
     block_work, block, several, apart = 0, BLOCK, None, None
     if lanes:
@@ -72,7 +73,8 @@ def looped(
         block_work = block * other.work + width * sums
     numbers = _array("constants", "double", [_Emitter().constant(x) for x in program.constants.tolist()])
     preambles = [emitter.preamble() for emitter in (scalar, vector, several, apart) if emitter is not None]
-    return Text("\n".join([*_merged(preambles), numbers, *body]), plan.work, block_work, True, block)
+    work = plan.work + width * plan.lanes
+    return Text("\n".join([*_merged(preambles), numbers, *body]), work, block_work, True, block)
 
 
 class _Emitter(Emitter):
@@ -103,6 +105,8 @@ def _function(
     body = [_array(f"{name}.tables", "i32", [str(x) for x in plan.tables.tolist()])]
     for n, block in enumerate(plan.blocks):
         lines = _Function(first, second, points, f"@{name}.tables", apart).write(block)
+        if plan.lanes:
+            lines.insert(0, f"%lanes = getelementptr double, ptr %work, i64 {plan.work}")
         body += [f"define internal void @{name}.{n}({signature}) {attributes} {{", "entry:", *lines, "ret void", "}"]
     body += [f"define i64 @{name}({signature}) {attributes} {{"]
     if apart is not None:
@@ -232,13 +236,54 @@ class _Function:
         if not (block.wide and self.second is not None):
             self.late(block, outer, self.loop(block, outer, outer.emitter, outer.wide))
             return
+        self.empty(block, self.second)
         inner = self.loop(block, outer, self.second, block.level)
+        self.together(block, outer, self.second)
         for carried in _carried(block):
             register = inner.registers[carried.step][0]
             if not self.second.exact:
                 register = self.second.ordered_sum(self.first.constant(-0.0), register)
             inner.registers[carried.step] = register, False
         self.late(block, outer, inner)
+
+    def empty(self, block: Block, emitter: _Emitter) -> None:
+        """Nothing in the sums that the lanes have of their own."""
+        for first, _, count in block.apart:
+            turn, go_on = self.counted(count)
+            nothing = emitter.constant(-0.0)  # to which all can be added, even a zero with its sign
+            self.lines.append(f"store {emitter.type} {nothing}, ptr {self.lane_sum(first, turn)}, align 8")
+            go_on()
+
+    def together(self, block: Block, outer: _Scope, emitter: _Emitter) -> None:
+        """The lanes' sums added to what they began with."""
+        for first, to, count in block.apart:
+            pointer = self.address(to, outer)
+            turn, go_on = self.counted(count)
+            lanes = self.line(f"load {emitter.type}, ptr {self.lane_sum(first, turn)}, align 8")
+            place = self.line(f"getelementptr double, ptr {pointer}, i64 {turn}")
+            total = emitter.ordered_sum(self.line(f"load double, ptr {place}, align 8"), lanes)
+            self.lines.append(f"store double {total}, ptr {place}, align 8")
+            go_on()
+
+    def lane_sum(self, first: int, turn: str) -> str:
+        place = self.line(f"add i64 {turn}, {first}")
+        return self.line(f"getelementptr {self.slot(LANES)}, ptr %lanes, i64 {place}")
+
+    def counted(self, count: int) -> tuple[str, Callable[[], None]]:
+        """Begin a loop of so many turns: the register of the turn, and what ends it."""
+        turn, following, more = (self.first.register() for _ in range(3))
+        before, head, end = self.label, self.new_label(), self.new_label()
+        self.lines.append(f"br label %{head}")
+        self.start(head)
+        self.lines.append(f"{turn} = phi i64 [ 0, %{before} ], [ {following}, %{head} ]")
+
+        def go_on() -> None:
+            self.lines.append(f"{following} = add nuw nsw i64 {turn}, 1")
+            self.lines.append(f"{more} = icmp ult i64 {following}, {count}")
+            self.lines.append(f"br i1 {more}, label %{head}, label %{end}")
+            self.start(end)
+
+        return turn, go_on
 
     def loop(self, block: Block, outer: _Scope, emitter: _Emitter, wide: int) -> _Scope:
         """All turns, several at once if the block's own level is the wide one; the scope of the last."""
@@ -349,6 +394,10 @@ class _Function:
         emitter = scope.emitter
         if step.sum >= 0 and scope.wide >= 0:
             first, term = step.operands[step.sum], self.term(step, scope)
+            if step.lanes is not None:
+                before = self.line(f"load {emitter.type}, ptr {self.address(step.lanes, scope)}, align 8")
+                self.store(emitter.operation(step.name, [before, term]), step.lanes, scope)
+                return
             if emitter.exact or isinstance(first, Memory):
                 if step.name == "sub":
                     term = emitter.operation("neg", [term])
@@ -465,6 +514,8 @@ class _Function:
         """The type of what lies at one place of a space."""
         if space == TABLES:
             return "i32"
+        if space == LANES and self.second is not None:
+            return self.second.type
         if space == SUMS and self.apart:
             return self.apart.type
         return f"[{self.points} x double]" if self.points and space in (VARYING, WORK, OUTPUTS) else "double"
@@ -535,7 +586,7 @@ def _strides(block: Block) -> list[tuple[str, tuple[int, ...]]]:
             if isinstance(item, Block):
                 walk(item)
                 continue
-            for operand in (*item.operands, item.store, item.choices):
+            for operand in (*item.operands, item.store, item.lanes, item.choices):
                 look(operand)
             if item.space:
                 found[item.space, ()] = None

@@ -10,8 +10,9 @@ run on several turns at once.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,8 @@ PIECE = 400  # instructions of straight code that make a block
 COUNTS = np.array([ARITY[name] for name in NAMES])
 
 # where an operand may lie
-INPUTS, VARYING, CONSTANTS, WORK, TABLES, OUTPUTS, SUMS = SPACES = (
-    *("inputs", "varying", "constants", "work", "tables", "outputs", "sums"),
+INPUTS, VARYING, CONSTANTS, WORK, TABLES, OUTPUTS, SUMS, LANES = SPACES = (
+    *("inputs", "varying", "constants", "work", "tables", "outputs", "sums", "lanes"),
 )
 
 
@@ -71,7 +72,8 @@ Operand = Number | Register | Memory | Carried
 class Step:
     """An instruction, or "copy"; ``store`` is where its result is put, after the last turn only if ``late``.
 
-    ``sum`` is the operand that is its own result of the turn before, in the wide loop.  A ``take`` finds at
+    ``sum`` is the operand that is its own result of the turn before, in the wide loop; where turns done at once may add
+    to sums of their own, ``lanes`` is where those of one in memory lie.  A ``take`` finds at
     ``choices`` where in the tables the addresses of its ``among`` values begin, which lie in ``space``.
     """
 
@@ -81,6 +83,7 @@ class Step:
     store: Memory | None = None
     late: bool = False
     sum: int = -1
+    lanes: Memory | None = None
     choices: Memory | None = None
     among: int = 0
     space: str = ""
@@ -90,7 +93,8 @@ class Step:
 class Block:
     """``count`` turns of steps and other blocks; ``before`` is to be done first.
 
-    ``wide`` if several turns can be done at once.
+    ``wide`` if several turns can be done at once; ``apart`` are those of its sums in memory that have one for each: the
+    first of them, where they go together afterwards, and how many they are.
     """
 
     level: int
@@ -98,6 +102,7 @@ class Block:
     items: list[Step | Block] = field(default_factory=list)
     before: list[Block] = field(default_factory=list)
     wide: bool = False
+    apart: list[tuple[int, Memory, int]] = field(default_factory=list)
 
     def steps(self) -> Iterator[Step]:
         for item in self.items:
@@ -109,11 +114,12 @@ class Block:
 
 @dataclass
 class Rolled:
-    """Blocks in order; ``work`` is how many doubles the work space has."""
+    """Blocks in order; ``work`` is how many doubles the work space has, ``lanes`` how many sums are apart."""
 
     blocks: list[Block]
     tables: Integers
     work: int
+    lanes: int
 
 
 def rolled(
@@ -122,18 +128,21 @@ def rolled(
     wide: int = 0,
     varying: Integers | None = None,
     reduced: NDArray[np.bool_] | None = None,
+    apart: bool = False,
 ) -> Rolled:
     """The program rolled up along ``loops``.
 
     Loops are made wide if ``wide`` is not 0, they have at least that many turns, and no turn needs an earlier one's
-    results, other than to add to them.  With ``varying``, the inputs with these indices lie in a space of their own,
-    by their place among them, as do the others in theirs; likewise the outputs that are ``reduced``, in "sums".
+    results, other than to add to them; then sums in memory are ``apart`` for each of the turns done at once, or not.
+    With ``varying``, the inputs with these indices lie in a space of their own, by their place among them, as do the
+    others in theirs; likewise the outputs that are ``reduced``, in "sums".
+
     Raises ValueError if they are no loops of the program, or Python rows are called, for which there is no such form.
     """
     reason = problem(program, loops)
     if reason or program.rows:
         raise ValueError(reason or f"the program calls {', '.join(program.rows)}")
-    return _Roller(program, wide, varying).rolled(loops, reduced)
+    return _Roller(program, wide, varying, apart).rolled(loops, reduced)
 
 
 _NONE, _NUMBER, _REGISTER, _CARRIED, _MEMORY = range(5)
@@ -160,9 +169,10 @@ class _Range:
 
 
 class _Roller:
-    def __init__(self, program: Program, wide: int, varying: Integers | None) -> None:
+    def __init__(self, program: Program, wide: int, varying: Integers | None, apart: bool) -> None:
         self.program = program
         self.wide = wide
+        self.apart_too = apart
         size = len(program)
         self.ranges: list[_Range] = []
         self.steps: list[Step] = []
@@ -174,6 +184,7 @@ class _Roller:
         self.near = np.zeros(size, np.bool_)  # ... already in the loop in which it is made
         self.place = np.full(size, -1, np.int32)  # in the work space
         self.work = 0
+        self.lanes = 0
         self.spaces = np.zeros(program.inputs, np.int8)
         self.places = np.arange(program.inputs, dtype=np.int32)
         if varying is not None:
@@ -215,9 +226,8 @@ class _Roller:
         inputs = self.program.inputs
         to = self.copied[values]
         spaces, places = self.apart(np.where(values < inputs, values, inputs - 1 - values))
-        return Rolled(
-            self.copying(spaces, places, WORK, to) + blocks, np.frombuffer(b"".join(self.tables), np.int32), self.work
-        )
+        tables = np.frombuffer(b"".join(self.tables), np.int32)
+        return Rolled(self.copying(spaces, places, WORK, to) + blocks, tables, self.work, self.lanes)
 
     def terms(self, outputs: Integers, chosen: NDArray[np.bool_]) -> Integers:
         """For each instruction the sum over the points that it makes the terms of; -1 if none, or other outputs too."""
@@ -466,6 +476,13 @@ class _Roller:
                     strides[x] = size
                     size *= counts[x]
             step.store = Memory(WORK, self.work, tuple(strides))
+            if self.apart_too and k in r.kept and once == wide:
+                further_in = math.prod(counts[wide + 1 :])
+                step.lanes = Memory(LANES, self.lanes, (*[0] * (wide + 1), *strides[wide + 1 :]))
+                r.blocks[wide].apart.append(
+                    (self.lanes, replace(step.store, strides=tuple(strides[:wide])), further_in)
+                )
+                self.lanes += further_in
             self.place[r.index[..., k]] = self.work + _sum_of(strides, counts)
             self.work += size
 

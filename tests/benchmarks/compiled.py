@@ -11,7 +11,7 @@ value.
 random: a program in which nothing repeats, on 16 variables, of so many operations; lanes: the same at 256 points.  ddx
 fuses multiply-adds, which changes bits, unless it is "uncontracted"; "interpreted" is its interpreter.
 mlp: the hinge loss of a 2-16-16-1 network on 100 points, unrolled.  digits: the softmax loss of a 64-32-10 network over
-1,797 samples, one thread.  asian: an arithmetic Asian call, 252 steps, 20,000 paths, and its five Greeks, beside an
+1,797 samples, one thread; unrolled: the same in one program of all samples, that Python's loops wrote.  asian: an arithmetic Asian call, 252 steps, 20,000 paths, and its five Greeks, beside an
 adjoint written by hand.  call: a function of five operations on two floats.  million: a random one of 1,000,000.
 """
 
@@ -41,10 +41,17 @@ PROGRAMS = {  # and the peers that have them
     "mlp relu": ["ddx"],
     "mlp tanh": ["ddx"],
     "digits": ["torch", "sklearn"],
+    "unrolled": [],
     "asian": ["numba"],
     "million": [],
 }
-WITHOUT = {"lanes": ("eager",), "digits": ("eager",), "asian": ("eager",), "million": ("eager", "inexact", "exact")}
+WITHOUT = {
+    "lanes": ("eager",),
+    "digits": ("eager",),
+    "unrolled": ("interpreter", "inexact"),
+    "asian": ("eager",),
+    "million": ("eager", "inexact", "exact"),
+}
 POINTS, PATHS, STEPS = 256, 20_000, 252
 MARKET = [100.0, 100.0, 0.05, 0.2, 1.0]  # spot, strike, rate, volatility, years
 
@@ -149,6 +156,8 @@ def ours(engine: str, program: str) -> dict[str, float]:
         function, arguments = five, (1.5, 2.5)
     elif kind == "mlp":
         function, arguments = perceptron(math.tanh if size == "tanh" else math.relu, math.relu), (weights(),)
+    elif kind == "unrolled":
+        function, arguments = loss_of_digits(), ([0.2 * x for x in weights(2410)],)
     else:
         function, arguments = rolling(1_000_000 if kind == "million" else int(size)), (numbers(16),)
     slopes = function if kind == "call" else autograd.value_and_grad(function)
@@ -212,6 +221,26 @@ def digits(engine: str) -> dict[str, float]:
     first = perf_counter() - start
     assert sums is not None
     return {"value": sums[0] / len(samples), "first": first, "run": timed(lambda: captured.sums(every))}
+
+
+def loss_of_digits() -> Callable[[list[Any]], Any]:
+    """The mean loss of all samples, as a function of the weights; a class is a list of zeros and a one."""
+    from autograd.math import dot, logsumexp, relu
+
+    samples, classes = samples_of_digits()
+    wanted = [[float(k == label) for k in range(10)] for label in classes]
+
+    def loss(w: list[Any]) -> Any:
+        hidden = [w[65 * k : 65 * k + 65] for k in range(32)]
+        output = [w[2080 + 33 * k : 2080 + 33 * k + 33] for k in range(10)]
+        total: Any = 0.0
+        for sample, label in zip(samples, wanted, strict=True):
+            layer = [relu(dot(row[:64], sample) + row[64]) for row in hidden]
+            scores = [dot(row[:32], layer) + row[32] for row in output]
+            total = total + logsumexp(scores) - dot(label, scores)
+        return total / len(samples)
+
+    return loss
 
 
 def samples_of_digits() -> tuple[list[list[float]], list[int]]:

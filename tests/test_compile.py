@@ -625,3 +625,23 @@ def test_a_sign_that_many_products_share_is_one_instruction() -> None:
     fast = autograd.compile(lambda x, ys: [-x * y for y in ys])
     fast(0.3, factors)
     assert len(fast.program) == 101
+
+
+def test_a_list_of_floats_is_not_taken_for_as_many_arguments() -> None:
+    fast = autograd.compile(
+        lambda *xs: math.dot(xs[0], xs[0]) if isinstance(xs[0], list) else sum(xs), tier="interpreter"
+    )
+    points: list[tuple[Any, ...]] = [
+        ([1.5, 2.0],), (1.5, 2.0), ([3.0],), (3.0,), ([3.0, 1.0],), ([1, 2.0],), ([2.0, 5.0, 1.0],), ([0.5, 4.0],), (2.5,),
+    ]  # fmt: skip
+    for point in [*points, *points, *points[::-1]]:
+        assert fast(*point) == fast.function(*point), point
+    gradient = autograd.compile(autograd.value_and_grad(lambda v: v[0] * v[1] + v[0]), tier="interpreter")
+    vectors: list[Any] = [[2.0, 3.0], [4.0, 5.0], (4.0, 5.0), [math.inf, 1.0], [4, 5], [4.0, 6.0]]
+    for v in vectors:
+        value, slopes = gradient(v)
+        assert (value, slopes) == (v[0] * v[1] + v[0], type(v)([v[1] + 1, v[0]]))
+    with pytest.raises(TypeError):
+        gradient(2.0, 3.0)
+    with pytest.raises(IndexError):
+        gradient([2.0])

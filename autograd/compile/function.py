@@ -50,7 +50,8 @@ class Compiled:
         self._counts: dict[Any, int] = {}
         self._last: Recorded | None = None
         self._arrays: dict[Any, Any] = {}  # keys of many numbers in arrays and lists, by the arguments' sizes
-        self._direct: Recorded | None = None  # whose program may be run without looking any further at floats
+        self._direct: Recorded | None = None  # whose program may be run without looking any further at floats ...
+        self._of_list = False  # ... or at one list of them
         self._recording = RLock()
         update_wrapper(self, function)
 
@@ -80,8 +81,11 @@ class Compiled:
         """The function's result, from its program if the arguments are numbers; of Values, the function itself."""
         direct = self._direct
         if direct is not None and not kwargs:
+            given: Any = args
+            if self._of_list:
+                given = tuple(args[0]) if len(args) == 1 and type(args[0]) is list else None
             try:
-                found = direct.executor.best.direct(args)
+                found = None if given is None else direct.executor.best.direct(given)
             except FAILED:
                 found = None
             if found is not None:
@@ -120,8 +124,10 @@ class Compiled:
                     recorded = found
                     continue
             self._last = recorded
-            if executor.left < 0 and not recorded.guards and not recorded.users and type(key) is int:
-                self._direct = recorded
+            if executor.left < 0 and not recorded.guards and not recorded.users and not packed and not kwargs:
+                of_list = len(args) == 1 and type(args[0]) is list and {*map(type, args[0])} == FLOATS
+                if of_list or type(key) is int:
+                    self._direct, self._of_list = recorded, of_list
             return recorded.result.cut(outputs[recorded.inside]) if packed else recorded.built(outputs)
 
     def _listed(self, args: Any, kwargs: Any) -> tuple[Any, Sequence[float]]:

@@ -645,3 +645,11 @@ def test_a_list_of_floats_is_not_taken_for_as_many_arguments() -> None:
         gradient(2.0, 3.0)
     with pytest.raises(IndexError):
         gradient([2.0])
+
+
+@pytest.mark.parametrize("row", [math.sigmoid, math.tanh, math.cbrt, math.softplus, math.norm_cdf])
+def test_what_rules_have_in_common_with_functions_is_computed_once(row: Any) -> None:
+    fast = autograd.compile(autograd.hessian(lambda x: row(x)), tier="interpreter")
+    fast(0.5)
+    code = [(*map(int, instruction),) for instruction in fast.program.code]
+    assert len({*code}) == len(code)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math as floats
 import os
+import pickle
 import random
 import subprocess
 import sys
@@ -17,8 +20,11 @@ import pytest
 
 import autograd
 from autograd import math, primitive
-from autograd.compile.program import Program
+from autograd.compile import saved
+from autograd.compile.machine import Machine
+from autograd.compile.program import CODES, Program
 from autograd.rows import TABLE
+from tests.flat import assembled
 
 pytestmark = pytest.mark.skipif(
     not (autograd.__native__ and find_spec("llvmlite")), reason="machine code needs the compiled engine and llvmlite"
@@ -204,6 +210,82 @@ def test_a_row_that_another_row_uses_is_defined_anew(tier: str) -> None:
     finally:
         TABLE.pop("compile_inner", None)
         TABLE.pop("compile_outer", None)
+
+
+def test_a_row_that_was_held_for_a_while_gives_way_to_the_new_one() -> None:
+    rows: dict[str, Any] = {}
+    try:
+        rows["f"] = primitive("compile_rebound", math.sin, lambda y, x: math.cos(x))
+        fast = autograd.compile(lambda x: rows["f"](x))
+        assert fast(0.5) == floats.sin(0.5)
+        new = primitive("compile_rebound", math.exp, lambda y, x: y)
+        assert fast(0.5) == floats.sin(0.5)  # it is the old one that the function still calls
+        rows["f"] = new
+        assert fast(0.5) == floats.exp(0.5)
+    finally:
+        TABLE.pop("compile_rebound", None)
+
+
+def test_a_row_that_is_defined_anew_while_it_is_compiled_is_called_all_the_same() -> None:
+    def made(k: float) -> Any:
+        def slope(y: Any, x: Any) -> Any:
+            if k == 1.0 and not isinstance(x, float):  # as the rule is looked at, not when it is computed
+                made(2.0)
+            return k * floats.cos(k * float(x))
+
+        return primitive("compile_meanwhile", lambda x: floats.sin(k * float(x)), slope)
+
+    try:
+        row = made(1.0)
+        slope = autograd.grad(lambda x: row(x) * x)
+        for tier in ("interpreter", "llvm"):
+            fast = autograd.compile(slope, tier=tier)
+            assert [fast(0.3), fast(0.3)] == [slope(0.3)] * 2
+    finally:
+        TABLE.pop("compile_meanwhile", None)
+
+
+def test_a_program_of_an_outdated_row_is_run_only_where_that_is_known() -> None:
+    try:
+        row = primitive("compile_outdated", lambda x: floats.sin(float(x)), lambda y, x: 1.0)
+        primitive("compile_outdated", lambda x: 0.0, lambda y, x: 0)
+        fast = autograd.compile(lambda x: row(x), tier="interpreter")
+        assert fast(0.5) == floats.sin(0.5)
+        with pytest.raises(KeyError, match="compile_outdated#"):
+            Machine(pickle.loads(pickle.dumps(fast.program)))
+    finally:
+        TABLE.pop("compile_outdated", None)
+
+
+def test_partials_in_a_file_are_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "f.json"
+    try:
+        primitive(
+            "compile_many", lambda *xs: sum(map(float, xs)), variadic=lambda y, *xs: [k + 1.0 for k in range(len(xs))]
+        )
+        primitive("compile_one", lambda x: float(x), lambda y, x: 1.0)
+
+        def loaded(row: str, operands: list[int]) -> Program:
+            code = [[CODES["call"], 0, 0]]
+            program = assembled(3, code, [3], [], lists=[np.array(operands, np.int32)])
+            text = saved._text(saved._fields(dataclasses.replace(program, rows=[row])))
+            fields = json.loads(text)
+            path.write_text(json.dumps(fields | {"sha256": saved._digest(fields)}))
+            return Program.load(path)
+
+        assert Machine(loaded("compile_many/1", [0, 1, 2])).run([0.5, 0.25, 2.0]) == [2.0]
+        assert Machine(loaded("compile_one/0", [0, 1])).run([0.5, 0.25, 2.0]) == [1.0]
+        for row, operands in [
+            *((f"compile_many/{by}", [0, 1, 2]) for by in ("-1", "2", "9", "abc", "0/1", "0#1", "", "\u0663", "1" * 5000)),
+            *((f"compile_one/{by}", [0, 1]) for by in ("1", "00", "", "9" * 5000)),
+            *((row, [0, 1]) for row in ("dot/0", "compile_one#3", "compile_one#3/0", "/0", "polygamma" + "9" * 5000)),
+            ("compile_many/0", []), ("compile_one/0", [0]), ("compile_one", [0, 1]),
+        ]:  # fmt: skip
+            with pytest.raises(ValueError, match="is no program"):
+                loaded(row, operands)
+    finally:
+        TABLE.pop("compile_many", None)
+        TABLE.pop("compile_one", None)
 
 
 def test_a_program_that_calls_a_partial_is_saved_and_one_of_an_outdated_row_is_not(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import dataclasses
 import math
@@ -300,6 +301,15 @@ def test_sums_of_turns_done_at_once_within_a_loop_that_goes_on_from_them(width: 
     assert rolled.rolled(fast.program, found, 2 * width, apart=True).lanes > 0
     outputs = run(looped(fast.program, found, width, exact=False), start, 350)
     assert outputs == pytest.approx(fast(start), rel=1e-12)
+
+
+def test_loops_are_those_of_the_code_as_it_is_now() -> None:
+    program = assembled(1, [[CODES["sin"], k] for k in range(1000)], [1000], [])
+    assert repeats.problem(program, repeats.find(program)) == ""
+    changed = copy.deepcopy(program)
+    changed.code[996, 0] = CODES["cos"]
+    assert repeats.problem(changed, repeats.find(program)) != ""
+    assert run(looped(changed, repeats.find(changed)), [0.3], 1) == evaluate(changed, [0.3])
 
 
 def test_straight_code_is_a_program_without_loops() -> None:

@@ -217,8 +217,8 @@ class Captured:
         arrays: list[NDArray[Any]] = [program.code, program.outputs, program.constants, *program.lists]
         for array in arrays:
             digest.update(array.tobytes())
-        ops = [node.op.name for node in order if node.op is not None]  # of which some are one in a program: detach
-        digest.update(repr((ops, program.rows, [guard.expected for guard in watcher.guards])).encode())
+        ops = [node.op.code for node in order if node.op is not None]  # of which some are one in a program: detach
+        digest.update(repr((ops, [guard.expected for guard in watcher.guards])).encode())
         return structure, digest.digest()
 
     def _agrees(self, way: Way, outputs: Floats, point: int, learn: bool = False) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
@@ -25,26 +25,27 @@ LARGEST = 3_000_000  # instructions in a program beyond which nothing is compile
 class Executor:
     """Runs a program; ``tier`` "auto" decides by itself when to have it compiled, "llvm" at once, "interpreter" never.
 
-    Sums over points are made in their order if ``ordered``.  Raises ImportError for "llvm" where llvmlite is not
-    installed, ValueError where LLVM cannot compile the program.
+    ``functions`` are those of the rows that it calls.  Sums over points are made in their order if ``ordered``.
+    Raises ImportError for "llvm" where llvmlite is not installed, ValueError where LLVM cannot compile the program.
     """
 
-    def __init__(self, program: Program, tier: str, exact: bool, ordered: bool) -> None:
+    def __init__(
+        self, program: Program, tier: str, exact: bool, ordered: bool, functions: Sequence[Callable[..., float]] = ()
+    ) -> None:
         self.program = program
+        self.functions = (*functions,)
         self.exact, self.ordered = exact, ordered
         self.tier = tier
         self.lanes_by: dict[Any, Any] = {}  # what runs lanes, by which inputs are shared and which outputs summed
         self.left = PAYS if tier == "auto" and can_compile(program) else -1  # runs until it is compiled
         if tier == "llvm" and find_spec("llvmlite") is None:
             raise ImportError("tier='llvm' needs llvmlite: pip install 'glassgrad[jit]'")
-        # the rows that it calls are those of today
-        self.functions = self.machine.functions if program.rows else ()
         self.best = self._compiled() if tier == "llvm" else self.machine  # what runs one point
 
     @cached_property
     def machine(self) -> Any:
         """The interpreter of the program."""
-        return Machine(self.program)
+        return Machine(self.program, self.functions)
 
     @property
     def flagged(self) -> bool:

@@ -95,6 +95,7 @@ cdef class Builder:
     cdef dict list_places
     cdef public list rows
     cdef public list users
+    cdef public list functions
     cdef Ints table
     cdef Py_ssize_t numbered
     cdef Ints scratch
@@ -103,6 +104,7 @@ cdef class Builder:
     cdef public int minus_one
     cdef public int zero
     cpdef int constant(self, double x) except? -2147483648
+    cpdef int called(self, str name, object function) except -1
     cpdef int listed(self, tuple operands) except -1
 
 cpdef Ints ints(Py_ssize_t size)
@@ -110,7 +112,7 @@ cdef double number_of(Builder builder, int operand) except? -7.123e-307
 cdef Ints _grown(Ints items, Py_ssize_t size)
 @cython.locals(n=Py_ssize_t, i=Py_ssize_t)
 cdef int _appended(Builder builder, int op, int a, int b, int c, int d) except? -2147483648
-@cython.locals(size=Py_ssize_t, at=Py_ssize_t, i=Py_ssize_t, known=int, left=int)
+@cython.locals(size=Py_ssize_t, at=Py_ssize_t, i=Py_ssize_t, known=int, left=int, as_is=bint)
 cdef int _write(Builder builder, int op, int a, int b, int c, int d) except? -2147483648
 @cython.locals(at=Py_ssize_t, i=Py_ssize_t, k=Py_ssize_t, left=int, old=Ints, new=Ints)
 cdef int _rehash(Builder builder, Py_ssize_t size) except -1

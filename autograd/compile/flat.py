@@ -48,7 +48,7 @@ if not cython.compiled:  # in C, these come from flat.pxd
 
     def near_of(a: int, b: int, c: int, d: int, size: int) -> int:
         """Where an instruction is looked for first: by its youngest operand, so that it lies near what was written
-        shortly before, in the cache; it goes to where its hash says once NEAR places are taken."""
+        shortly before, in the cache; once NEAR places are taken, it goes to the table's other half, by its hash."""
         return (2 * max(a, b, c, d)) & (size - 1) & -NEAR
 
 
@@ -134,8 +134,9 @@ class Builder:
         self.lists: list[tuple[int, ...]] = []
         self.list_places: dict[tuple[int, ...], int] = {}
         self.rows: list[str] = []
+        self.functions: list[Any] = []  # of these rows
         self.users: list[Any] = []  # the rows of the user's own that it all comes from
-        self.table: Ints = ints(2 * 1024)  # value numbering: pairs of instruction + 1 and its hash, by the hash
+        self.table: Ints = ints(4 * 512)  # value numbering: pairs of instruction + 1 and its hash
         self.numbered = 0  # how many are in it
         self.scratch = ints(64)
         self.given = ints(4)  # the output and the operands of a node
@@ -151,6 +152,15 @@ class Builder:
             self.constants.append(x)
             place = self.places[key] = -len(self.constants)
         return place
+
+    def called(self, name: str, function: Any) -> int:
+        """The place of a row that is called: there may be several of a name, one defined after the other."""
+        for place, known in enumerate(self.functions):
+            if known is function:
+                return place
+        self.rows.append(name)
+        self.functions.append(function)
+        return len(self.rows) - 1
 
     def listed(self, operands: tuple[int, ...]) -> int:
         place = self.list_places.get(operands)
@@ -191,15 +201,14 @@ def _appended(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
 
 
 def _write(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
-    """The value of an instruction, written if it is not there yet."""
-    if builder.as_is and (a < 0 or b < 0):
-        return _appended(builder, op, a, b, c, d)
-    if 4 * builder.numbered >= len(builder.table):
+    """The value of an instruction, written if it is not there yet, or if it is to be written as it is."""
+    if 8 * builder.numbered >= len(builder.table):
         _rehash(builder, len(builder.table))
-    size = len(builder.table) // 2
+    size = len(builder.table) // 4
     known = hash_of(op, a, b, c, d)
     at = near_of(a, b, c, d, size)
     left = NEAR
+    as_is = builder.as_is and (a < 0 or b < 0)
     while builder.table[2 * at] != 0:
         if builder.table[2 * at + 1] == known:
             i = 5 * (builder.table[2 * at] - 1)
@@ -210,9 +219,13 @@ def _write(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
                 and builder.code[i + 3] == c
                 and builder.code[i + 4] == d
             ):
+                if as_is:
+                    return _appended(builder, op, a, b, c, d)
                 return builder.inputs + builder.table[2 * at] - 1
         left -= 1
-        at = (known if left == 0 else at + 1) & (size - 1)
+        if as_is and left == 0:  # one of many numbers of the data
+            return _appended(builder, op, a, b, c, d)
+        at = at + 1 if left > 0 else size + ((known if left == 0 else at + 1) & (size - 1))
     builder.table[2 * at] = builder.n + 1
     builder.table[2 * at + 1] = known
     builder.numbered += 1
@@ -220,18 +233,19 @@ def _write(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
 
 
 def _rehash(builder: Builder, size: int) -> int:
-    """Have as many places, a power of 2, to look for instructions."""
-    old, new = builder.table, ints(2 * size)
+    """Have a table with so many places, a power of 2, near the youngest operands, and as many by the hash."""
+    old, new = builder.table, ints(4 * size)
     for k in range(len(old) // 2):
         if old[2 * k] != 0:
             i = 5 * (old[2 * k] - 1)
+            known = old[2 * k + 1]
             at = near_of(builder.code[i + 1], builder.code[i + 2], builder.code[i + 3], builder.code[i + 4], size)
             left = NEAR
             while new[2 * at] != 0:
                 left -= 1
-                at = (old[2 * k + 1] if left == 0 else at + 1) & (size - 1)
+                at = at + 1 if left > 0 else size + ((known if left == 0 else at + 1) & (size - 1))
             new[2 * at] = old[2 * k]
-            new[2 * at + 1] = old[2 * k + 1]
+            new[2 * at + 1] = known
     builder.table = new
     return 0
 
@@ -360,11 +374,8 @@ class Steps:
         self.results = template.results
         self.units = template.units
         self.lists = template.lists
+        self.rows = [builder.called(name, function) for name, function in template.rows]
         builder.users += template.users
-        for name in template.rows:
-            if name not in builder.rows:
-                builder.rows.append(name)
-        self.rows = [builder.rows.index(name) for name in template.rows]
 
 
 def instantiate(builder: Builder, steps: Steps, given: Any) -> int:
@@ -463,7 +474,7 @@ def lowered(builder: Builder, order: Sequence[Value], inputs: Sequence[Value], n
     expected = 4 * len(order)  # instructions, with the derivatives: that nothing has to be moved as they are written
     if 5 * expected > len(builder.code):
         builder.code, builder.lines = _grown(builder.code, 5 * expected), _grown(builder.lines, expected)
-        _rehash(builder, 1 << (2 * expected).bit_length())
+        _rehash(builder, 1 << expected.bit_length())
     for i, node in enumerate(inputs):
         at = birth_of(node) - notes.since
         if at < 0:

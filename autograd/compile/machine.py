@@ -49,14 +49,14 @@ assert machine_operations().split() == list(NAMES), "tape.h and program.py numbe
 
 
 class Machine:
-    """Interprets a program.  ``functions`` are those of the rows that it calls back, as they are defined now.
+    """Interprets a program.  ``functions`` are those of the rows that it calls back, by default as they are now.
 
     Raises ValueError for what is no program: an operand that is not there, or that comes after its use.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, functions: Sequence[Callable[..., Any]] | None = None) -> None:
         self.program = program
-        self.functions = tuple(map(called, program.rows))
+        self.functions = tuple(map(called, program.rows) if functions is None else functions)
         self.lists = np.concatenate([np.empty(0, np.int32), *program.lists]).astype(np.int32)
         self.starts = np.cumsum([0, *map(len, program.lists)], dtype=np.int64)
         self.tape = new_tape(program, self.lists, self.starts, np.zeros(program.inputs, np.bool_))

@@ -12,13 +12,13 @@ import numpy as np
 from .. import functional
 from ..backward import birth_of, topological
 from ..functional import name_of, transform_of
+from ..rows import TABLE
 from ..structures import Structure, flatten
 from ..value import Value, data_of
 from .arguments import Arguments
 from .executors import Executor
 from .flat import Builder, finished, lowered, place_of, slopes
 from .program import Program
-from .templates import is_found
 from .trace import Guard, traced
 
 
@@ -48,7 +48,7 @@ class Recorded(NamedTuple):
     @property
     def is_outdated(self) -> bool:
         """Whether a row of the user's own that it was made from was defined anew."""
-        return not all(map(is_found, self.users))
+        return any(TABLE.get(row.name, row) is not row for row in self.users)
 
 
 def record(
@@ -124,9 +124,10 @@ def record(
         if (at := operand(guard.node)) >= 0:
             found.setdefault(at, guard)
     program = finished(builder, [*results, *found], watcher.places)
-    users = [row for row in dict.fromkeys(builder.users) if is_found(row)]
+    users = [*dict.fromkeys(builder.users)]
+    executor = Executor(program, tier, exact, exact and not by, builder.functions)
     recorded = Recorded(
-        program, Executor(program, tier, exact, exact and not by), [*found.values()], tree, order_of_results,
+        program, executor, [*found.values()], tree, order_of_results,
         _builder(tree.spec, order_of_results, tree), _inside(order_of_results),
         users, {},
     )  # fmt: skip

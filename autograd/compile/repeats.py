@@ -40,13 +40,6 @@ def find(program: Program) -> tuple[Loop, ...]:
 
 def tokens(program: Program) -> NDArray[np.uint16] | NDArray[np.uint32]:
     """A number for each instruction, equal where the operations and the kinds of operands are."""
-    if "tokens" not in program.cache:
-        program.cache["tokens"] = _tokens(program)
-    found: NDArray[np.uint16] | NDArray[np.uint32] = program.cache["tokens"]
-    return found
-
-
-def _tokens(program: Program) -> NDArray[np.uint16] | NDArray[np.uint32]:
     code = program.code
     op = code[:, 0]
     counts = _COUNTS[op]

@@ -226,8 +226,9 @@ class _Roller:
         inputs = self.program.inputs
         to = self.copied[values]
         spaces, places = self.apart(np.where(values < inputs, values, inputs - 1 - values))
+        blocks = self.copying(spaces, places, WORK, to) + blocks
         tables = np.frombuffer(b"".join(self.tables), np.int32)
-        return Rolled(self.copying(spaces, places, WORK, to) + blocks, tables, self.work, self.lanes)
+        return Rolled(blocks, tables, self.work, self.lanes)
 
     def terms(self, outputs: Integers, chosen: NDArray[np.bool_]) -> Integers:
         """For each instruction the sum over the points that it makes the terms of; -1 if none, or other outputs too."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import files
-from ..rows import lookup
+from ..rows import Elementwise, lookup
 from .program import ARITY, CODES, NAMES, Loop, Program
 
 FORMAT, VERSION = "glassgrad program", 1
@@ -197,7 +198,7 @@ def check(program: Program) -> None:
         if x >= inputs and hint[x - inputs]:
             _refuse(f"{where}: operand {x} is the result of a skip, which has none")
 
-    arities = [_arity(name) for name in program.rows]
+    takes = [_operands_of(name) for name in program.rows]
     for i, (op, a, b, c, d) in enumerate(program.code.tolist()):
         if not 0 <= op < len(NAMES):
             _refuse(f"instruction {i}: there is no operation {op}")
@@ -215,8 +216,8 @@ def check(program: Program) -> None:
             if name == "call":
                 if not 0 <= a < len(program.rows):
                     _refuse(f"{where}: there is no row {a}")
-                if arities[a] not in (None, len(operands)):
-                    _refuse(f"{where}: {program.rows[a]} takes {arities[a]} operands, not {len(operands)}")
+                if len(operands) not in takes[a]:
+                    _refuse(f"{where}: {program.rows[a]} takes {_said(takes[a])} operands, not {len(operands)}")
         elif op in skips and not (0 <= c <= size - 1 - i and d in (0, 1)):
             _refuse(f"{where}: it skips {c} of {size - 1 - i} instructions if {d}")
     for n, x in enumerate(program.outputs.tolist()):
@@ -224,20 +225,30 @@ def check(program: Program) -> None:
     _check_loops(program, program.loops, 0, size)
 
 
-def _arity(called: str) -> int | None:
+def _operands_of(called: str) -> range:
     """How many operands a row takes that is called, or, as ``name/by``, one of its partials."""
-    name, _, by = called.partition("/")
-    if "#" in name:
-        _refuse(f"it calls {name.partition('#')[0]!r} as it was before it was defined anew, which no file can say")
+    found = re.fullmatch(r"(\w+)(?:/(0|[1-9][0-9]{0,8}))?", called)
+    name = called.partition("#")[0] if found is None else found[1]
+    if found is None and called.startswith(f"{name}#"):
+        _refuse(f"it calls {name!r} as it was before it was defined anew, or without being in the table")
     try:
-        arity = lookup(name).arity
+        row = lookup(name)
     except (KeyError, ValueError) as error:
         _refuse(f"it calls {name!r}, and there is {error.args[0]}")
-    if not by or arity is None:
-        return arity
-    if not (by.isdecimal() and by.isascii() and int(by) < arity):
-        _refuse(f"it calls the partial {by!r} of {name!r}, which has {arity}")
-    return arity + 1
+    if found is None or (found[2] and isinstance(row.partials, Elementwise)):
+        _refuse(f"it calls {called!r}, which is no row and no partial of one")
+    if found[2] is None:
+        return range(MOST) if row.arity is None else range(row.arity, row.arity + 1)
+    by = int(found[2])
+    if row.arity is None:
+        return range(by + 2, MOST)
+    if by >= row.arity:
+        _refuse(f"it calls the partial {by} of {name!r}, which has {row.arity}, from 0 on")
+    return range(row.arity + 1, row.arity + 2)
+
+
+def _said(count: range) -> str:
+    return f"{count.start}" if len(count) == 1 else f"{count.start} or more"
 
 
 def _check_shapes(program: Program) -> None:

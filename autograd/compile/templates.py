@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from .. import primitives as rows
 from ..floats import exact_product
-from ..rows import DETACHED, EQUAL, LESS, LESS_EQUAL, ROWS, TAKE, Elementwise, Primitive, lookup
+from ..rows import DETACHED, EQUAL, LESS, LESS_EQUAL, TABLE, TAKE, Elementwise, Primitive, lookup
 from .program import ARITY, CODES
 
 RELATIONS = {"<": "select_lt", "<=": "select_le", "==": "select_eq"}
@@ -54,10 +54,9 @@ class Recorder:
 
     def call(self, row: Primitive, operands: Sequence[Any], by: int = -1) -> Symbol:
         """A row's own Python function of these operands, or one of its partials."""
-        name = row.name if is_found(row) else f"{row.name}#{row.code}"
-        if by >= 0:
-            name = f"{name}/{by}"
-        self.steps.append(("call", (name, tuple(map(self.operand, operands)))))
+        name = row.name if TABLE.get(row.name) is row else f"{row.name}#{row.code}"
+        what = (name, row.fn) if by < 0 else (f"{name}/{by}", partial_of(row, by))
+        self.steps.append(("call", (what, tuple(map(self.operand, operands)))))
         return Symbol(self, ("step", len(self.steps) - 1))
 
     def take(self, index: Any, operands: Sequence[Any]) -> Symbol:
@@ -314,27 +313,22 @@ def function(recorder: Recorder, row: Primitive, args: Sequence[Any]) -> Any:
     return recorder.call(row, args)
 
 
-def is_found(row: Primitive) -> bool:
-    """Whether its name stands for this row: it was not defined anew, nor taken from the table."""
-    try:
-        return lookup(row.name) is row
-    except KeyError:
-        return False
+def partial_of(row: Primitive, by: int) -> Callable[..., Any]:
+    """A row's partial by one argument, of the output and all arguments."""
+    if isinstance(row.partials, tuple):
+        return row.partials[by]
+    return lambda y, *xs: row.partials_at(y, xs)[by]
 
 
 def called(name: str) -> Callable[..., Any]:
     """What is called back under this name: a row's own function, or, as ``name/by``, a partial of it.
 
-    A row that its name does not stand for is called by its code, as ``name#code``, in the process that made it.
+    Raises KeyError if there is none: a row that its name does not stand for, having been defined anew, is
+    ``name#code``, and known only to what recorded it.
     """
     name, _, by = name.partition("/")
-    name, _, code = name.partition("#")
-    row = ROWS[int(code)] if code else lookup(name)
-    if not by:
-        return row.fn
-    if isinstance(row.partials, tuple):
-        return row.partials[int(by)]
-    return lambda y, *xs: row.partials_at(y, xs)[int(by)]
+    row = lookup(name)
+    return partial_of(row, int(by)) if by else row.fn
 
 
 # ---- templates -------------------------------------------------------------------------------------------------------
@@ -350,7 +344,7 @@ class Template:
     def __init__(self, recorder: Recorder, results: Sequence[Any]) -> None:
         self.arguments = recorder.arguments
         self.users = recorder.users
-        self.rows: list[str] = []
+        self.rows: list[tuple[str, Callable[..., Any]]] = []  # that are called: name and function
         self.lists: list[list[int]] = []
         ends = []
         units = []

@@ -21,6 +21,7 @@ import pytest
 import autograd
 from autograd import math, primitive
 from autograd.compile import saved
+from autograd.compile.captured import Captured
 from autograd.compile.machine import Machine
 from autograd.compile.program import CODES, Program
 from autograd.rows import TABLE
@@ -255,6 +256,24 @@ def test_a_program_of_an_outdated_row_is_run_only_where_that_is_known() -> None:
             Machine(pickle.loads(pickle.dumps(fast.program)))
     finally:
         TABLE.pop("compile_outdated", None)
+
+
+def test_what_a_fit_has_recorded_is_outdated_when_another_row_takes_the_place_of_one() -> None:
+    def made(k: float) -> Any:
+        return primitive("compile_fitted", lambda x: floats.sin(k * float(x)), lambda y, x: k * math.cos(k * x))
+
+    try:
+        rows = {"f": made(1.0)}
+        w = autograd.Value(0.7)
+        captured = Captured(lambda x: rows["f"](x * w), [(0.5,), (0.25,)], [w], [w])
+        captured.sums([0, 1])
+        assert captured.check(0)
+        new = made(2.0)
+        assert captured.check(0)  # the function still calls the old one
+        rows["f"] = new
+        assert not captured.check(0)
+    finally:
+        TABLE.pop("compile_fitted", None)
 
 
 def test_partials_in_a_file_are_looked_at(tmp_path: Path) -> None:

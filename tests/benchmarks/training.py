@@ -5,10 +5,14 @@
 moons: 100 points through a 2-16-16-1 network of relu neurons, forward, backward and update, with each engine's own MLP,
 beside micrograd.  demo: the same as micrograd's users write it, on micrograd's own MLP, with nothing exchanged but the
 class Value.  gpt: one step of the GPT of ``notebooks/gpt.ipynb`` on the word "elephant", beside the same cells on
-``slots.py``, a node in plain Python with slots.  documents: the mean of its steps over 1,000 words; "compiled" is the
-notebook's program, all 1,000 of them, with recording; of the other engines' steps the first 20.  Every measurement has a process of its own, with the collector on as
-users run it: steps after one that is not counted, of which the median counts.  Engines take turns; the medians over
-the turns are printed, with the ratio to glassgrad; all engines must have told the same loss and gradient.
+``slots.py``, a node in plain Python with slots.  Every measurement has a process of its own, with the collector on as
+users run it: steps after one that is not counted, of which the median counts.
+
+documents: the mean of the GPT's steps over 1,000 words; "compiled" is the notebook's program, all 1,000 of them, with
+recording; of the other engines' steps the first 20.
+
+Engines take turns; the medians over the turns are printed, with the ratio to glassgrad; all engines must have told the
+same loss and gradient, or, of documents, the same losses, each of which follows from the steps before it.
 """
 
 from __future__ import annotations

@@ -647,6 +647,15 @@ def test_a_list_of_floats_is_not_taken_for_as_many_arguments() -> None:
         gradient([2.0])
 
 
+def test_long_lists_are_taken_directly_too() -> None:
+    for count in (63, 64, 300):
+        fast = autograd.compile(lambda xs: xs[0] * xs[1] + xs[-1], tier="interpreter")
+        x = [0.5 + 0.001 * k for k in range(count)]
+        assert [fast(x) for _ in range(4)] == [x[0] * x[1] + x[-1]] * 4
+        assert fast._direct is not None
+        assert fast(np.array(x)) == fast(tuple(x)) == x[0] * x[1] + x[-1]
+
+
 @pytest.mark.parametrize("row", [math.sigmoid, math.tanh, math.cbrt, math.softplus, math.norm_cdf])
 def test_what_rules_have_in_common_with_functions_is_computed_once(row: Any) -> None:
     fast = autograd.compile(autograd.hessian(lambda x: row(x)), tier="interpreter")

@@ -17,7 +17,7 @@ import pytest
 import autograd
 from autograd.compile import repeats, rolled
 from autograd.compile.program import CODES, Loop, Program
-from autograd.math import tanh
+from autograd.math import cos, sin, tanh
 from tests.flat import assembled, evaluate, repeating, straight
 from tests.nests import Nest
 from tests.tapes import euler, mlp
@@ -301,6 +301,44 @@ def test_sums_of_turns_done_at_once_within_a_loop_that_goes_on_from_them(width: 
     assert rolled.rolled(fast.program, found, 2 * width, apart=True).lanes > 0
     outputs = run(looped(fast.program, found, width, exact=False), start, 350)
     assert outputs == pytest.approx(fast(start), rel=1e-12)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("count", [401, 402, 403, 404])
+def test_turns_that_are_done_again_add_nothing_to_sums_of_a_loop_further_out(count: int, exact: bool) -> None:
+    def f(w: list[Any]) -> list[Any]:
+        c, s = w[0], [0.5 * x for x in w]
+        for _ in range(9):
+            c = sin(c)  # each turn needs the one before
+            s = [a + tanh(x * c) if k % 2 else a - tanh(x * c) for k, (a, x) in enumerate(zip(s, w, strict=True))]
+        return s
+
+    w = [0.01 * k - 1 for k in range(count)]
+    fast = autograd.compile(f, tier="interpreter")
+    wanted = fast(w)
+    for width in (2, 4, 8):
+        outputs = run(looped(fast.program, repeats.find(fast.program), width, exact=exact), w, count)
+        assert outputs == (wanted if exact else pytest.approx(wanted, rel=1e-12))
+
+
+def test_a_sum_that_is_looked_at_in_the_last_turn_is_not_apart() -> None:
+    turns, count = 17, 352
+    data = [[math.sin(3 * i + j) for j in range(count)] for i in range(turns)]
+
+    def f(w: list[Any]) -> list[Any]:
+        h, s, t = [sin(x) for x in w[:turns]], [0.5 * x for x in w], [0.25 * x for x in w]
+        for i in range(turns):
+            for j in range(count):
+                s[j] = s[j] + tanh(w[j] * data[i][j])
+            for j in range(count):
+                t[j] = t[j] + cos((s[5] if (i, j) == (turns - 1, 3) else h[i]) - data[i][j])
+        return t + s
+
+    w = [0.01 * k - 1 for k in range(count)]
+    fast = autograd.compile(f, tier="interpreter")
+    wanted, found = fast(w), repeats.find(fast.program)
+    assert run(looped(fast.program, found, 4), w, 2 * count) == wanted
+    assert run(looped(fast.program, found, 4, exact=False), w, 2 * count) == pytest.approx(wanted, rel=1e-12)
 
 
 def test_loops_are_those_of_the_code_as_it_is_now() -> None:

@@ -96,6 +96,7 @@ cdef class Builder:
     cdef public list rows
     cdef public list users
     cdef public list functions
+    cdef dict function_places
     cdef Ints table
     cdef Py_ssize_t numbered
     cdef Ints scratch

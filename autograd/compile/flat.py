@@ -135,6 +135,7 @@ class Builder:
         self.list_places: dict[tuple[int, ...], int] = {}
         self.rows: list[str] = []
         self.functions: list[Any] = []  # of these rows
+        self.function_places: dict[int, int] = {}
         self.users: list[Any] = []  # the rows of the user's own that it all comes from
         self.table: Ints = ints(4 * 512)  # value numbering: pairs of instruction + 1 and its hash
         self.numbered = 0  # how many are in it
@@ -155,12 +156,11 @@ class Builder:
 
     def called(self, name: str, function: Any) -> int:
         """The place of a row that is called: there may be several of a name, one defined after the other."""
-        for place, known in enumerate(self.functions):
-            if known is function:
-                return place
-        self.rows.append(name)
-        self.functions.append(function)
-        return len(self.rows) - 1
+        place = self.function_places.setdefault(id(function), len(self.rows))
+        if place == len(self.rows):
+            self.rows.append(name)
+            self.functions.append(function)
+        return place
 
     def listed(self, operands: tuple[int, ...]) -> int:
         place = self.list_places.get(operands)

@@ -18,7 +18,7 @@ from ..functional import name_of, transform_of
 from ..structures import Structure, flatten
 from .arguments import Arguments, Points
 from .program import Floats, Program
-from .recorded import Recorded, first_failed, first_failed_of_each, record
+from .recorded import OutdatedError, Recorded, first_failed, first_failed_of_each, record
 
 FLOATS = {float}
 LARGE = 64  # numbers from which on arguments are put together by NumPy
@@ -26,7 +26,7 @@ TRIED = 8  # points at which lanes tries to record a function, before the eager 
 LIMIT = 64  # ways through a function before the eager engine takes those that are left
 TIERS = ("auto", "interpreter", "llvm")
 BRANCHES = ("retrace", "raise")
-FAILED = (*ERRORS, IndexError)  # what a function raises where it has no value
+FAILED = (*ERRORS, IndexError, OutdatedError)  # ... where it has no value, or no program that could be kept
 REDUCE = (None, "sum", "mean")
 
 
@@ -50,8 +50,8 @@ class Compiled:
         self._counts: dict[Any, int] = {}
         self._last: Recorded | None = None
         self._arrays: dict[Any, Any] = {}  # keys of many numbers in arrays and lists, by the arguments' sizes
-        self._direct: Recorded | None = None  # whose program may be run without looking any further at floats ...
-        self._of_list = False  # ... or at one list of them
+        # whose program may be run without looking any further at floats, or, where this is so, at one list of them
+        self._direct: tuple[Recorded, bool] | None = None
         self._recording = RLock()
         update_wrapper(self, function)
 
@@ -79,10 +79,10 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result, from its program if the arguments are numbers; of Values, the function itself."""
-        direct = self._direct
-        if direct is not None and not kwargs:
+        if self._direct is not None and not kwargs:
+            direct, of_list = self._direct
             given: Any = args
-            if self._of_list:
+            if of_list:
                 given = tuple(args[0]) if len(args) == 1 and type(args[0]) is list else None
             try:
                 found = None if given is None else direct.executor.best.direct(given)
@@ -124,10 +124,10 @@ class Compiled:
                     recorded = found
                     continue
             self._last = recorded
-            if executor.left < 0 and not recorded.guards and not recorded.users and not packed and not kwargs:
+            if executor.left < 0 and not recorded.guards and not recorded.users and not kwargs:
                 of_list = len(args) == 1 and type(args[0]) is list and {*map(type, args[0])} == FLOATS
                 if of_list or type(key) is int:
-                    self._direct, self._of_list = recorded, of_list
+                    self._direct = recorded, of_list
             return recorded.result.cut(outputs[recorded.inside]) if packed else recorded.built(outputs)
 
     def _listed(self, args: Any, kwargs: Any) -> tuple[Any, Sequence[float]]:
@@ -177,8 +177,8 @@ class Compiled:
                     stacklevel=4,
                 )
             return None
-        self._counts[key] += 1
         found = recorded.branches[branch] = self._record(args, kwargs)
+        self._counts[key] += 1
         return found
 
     # ---- many points at once -----------------------------------------------------------------------------------------

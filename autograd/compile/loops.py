@@ -332,7 +332,7 @@ class _Function:
         """
         width = scope.emitter.width
         begin = self.line(f"call i64 @llvm.umin.i64(i64 {turn}, i64 {block.count - width})")
-        if any(step.sum >= 0 for step in block.steps()):
+        if any(step.sum >= 0 or step.kept >= 0 for step in block.steps()):
             done = self.line(f"sub i64 {turn}, {begin}")
             kind = f"<{width} x i64>"
             one = self.line(f"insertelement {kind} poison, i64 {done}, i32 0")
@@ -343,10 +343,12 @@ class _Function:
 
     def term(self, step: Step, scope: _Scope) -> str:
         """What a step adds to its sum, or takes away, in the lanes that are new."""
-        emitter = scope.emitter
         term = self.value(step.operands[1 - step.sum], scope)
-        if not scope.new:
-            return term
+        return self.only_new(step, term, scope) if scope.new else term
+
+    def only_new(self, step: Step, term: str, scope: _Scope) -> str:
+        """The term in the lanes of turns that are not done yet, and nothing in the others."""
+        emitter = scope.emitter
         nothing = emitter.constant(-0.0 if step.name == "add" else 0.0)  # not even the sign of a zero changes
         return self.line(f"select <{emitter.width} x i1> {scope.new}, {emitter.type} {term}, {emitter.type} {nothing}")
 
@@ -412,6 +414,8 @@ class _Function:
             operands = pair if step.sum == 0 else pair[::-1]
         else:
             operands = [self.value(operand, scope) for operand in step.operands]
+            if step.kept >= 0 and scope.new:
+                operands[1 - step.kept] = self.only_new(step, operands[1 - step.kept], scope)
         if step.name == "copy":
             result = operands[0]
         elif step.name == "take":

@@ -12,7 +12,7 @@ import numpy as np
 from .. import functional
 from ..backward import birth_of, topological
 from ..functional import name_of, transform_of
-from ..rows import TABLE
+from ..rows import TABLE, Primitive
 from ..structures import Structure, flatten
 from ..value import Value, data_of
 from .arguments import Arguments
@@ -20,6 +20,10 @@ from .executors import Executor
 from .flat import Builder, finished, lowered, place_of, slopes
 from .program import Program
 from .trace import Guard, traced
+
+
+class OutdatedError(RuntimeError):
+    """A function uses a row whose name stands for another one: at any time, it may use that."""
 
 
 class Recorded(NamedTuple):
@@ -48,7 +52,7 @@ class Recorded(NamedTuple):
     @property
     def is_outdated(self) -> bool:
         """Whether a row of the user's own that it was made from was defined anew."""
-        return any(TABLE.get(row.name, row) is not row for row in self.users)
+        return _are_outdated(self.users)
 
 
 def record(
@@ -119,12 +123,14 @@ def record(
                 rows.append([builder.zero] * len(by))
         tree, order_of_results = _laid_out(transform.kind, structure, given.structure, rows, len(results))
         results += [slope for row in rows for slope in row]
+    users = [*dict.fromkeys(builder.users)]
+    if _are_outdated(users):
+        raise OutdatedError(f"{name} goes on with a row that was defined anew; nobody can say for how long")
     found: dict[int, Guard] = {}  # by operand, so that nothing is asked twice; a constant needs no guard
     for guard in watcher.guards:
         if (at := operand(guard.node)) >= 0:
             found.setdefault(at, guard)
     program = finished(builder, [*results, *found], watcher.places)
-    users = [*dict.fromkeys(builder.users)]
     executor = Executor(program, tier, exact, exact and not by, builder.functions)
     recorded = Recorded(
         program, executor, [*found.values()], tree, order_of_results,
@@ -134,6 +140,10 @@ def record(
     compared = numbers if transform is None or transform.kind == "value_and_grad" else []
     _verify(recorded, [*taken.numbers, *map(data_of, held)], compared, exact)
     return recorded
+
+
+def _are_outdated(users: Sequence[Primitive]) -> bool:
+    return any(TABLE.get(row.name, row) is not row for row in users)
 
 
 def _verify(recorded: Recorded, inputs: Sequence[float], numbers: Sequence[Any], exact: bool) -> None:

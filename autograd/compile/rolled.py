@@ -72,9 +72,10 @@ Operand = Number | Register | Memory | Carried
 class Step:
     """An instruction, or "copy"; ``store`` is where its result is put, after the last turn only if ``late``.
 
-    ``sum`` is the operand that is its own result of the turn before, in the wide loop; where turns done at once may add
-    to sums of their own, ``lanes`` is where those of one in memory lie.  A ``take`` finds at
-    ``choices`` where in the tables the addresses of its ``among`` values begin, which lie in ``space``.
+    ``sum`` is the operand that is its own result of the turn before, in the wide loop, and ``kept`` that of a loop
+    further out, which lies in memory and is added to there; where turns done at once may add to sums of their own,
+    ``lanes`` is where those of one in memory lie.  A ``take`` finds at ``choices`` where in the tables the addresses
+    of its ``among`` values begin, which lie in ``space``.
     """
 
     number: int
@@ -83,6 +84,7 @@ class Step:
     store: Memory | None = None
     late: bool = False
     sum: int = -1
+    kept: int = -1
     lanes: Memory | None = None
     choices: Memory | None = None
     among: int = 0
@@ -414,6 +416,7 @@ class _Roller:
         ranges = [r for r in self.ranges if block in r.blocks]
         level = block.level
         sums: dict[int, int] = {}
+        further_out: dict[int, int] = {}
         others: set[int] = set()  # those whose results are used within the turn, or carried in a loop further in
         for r in ranges:
             others.update(r.made[r.kinds == _REGISTER].tolist())
@@ -434,13 +437,30 @@ class _Roller:
                 if kept == level:
                     sums[r.steps[k].number] = column
                     memory[k, column] = False
+                elif kept < level:
+                    further_out[r.steps[k].number] = column
             if any(self.crosses(r, level, values) for values in (r.operands[..., memory], *self.lists_of(r))):
                 return False
         if others & set(sums):
             return False
         for number, column in sums.items():
             self.steps[number].sum = column
+        for number, column in further_out.items():
+            self.steps[number].kept = column
         return True
+
+    def looked_at(self, block: Block) -> NDArray[np.bool_]:
+        """Which results are read from memory within a block, but by the sums in memory that go on over its turns."""
+        found = np.zeros(len(self.program), np.bool_)
+        for r in self.ranges:
+            if block in r.blocks:
+                reading = (r.kinds == _MEMORY) | (r.kinds == _CARRIED)
+                for k, (level, column) in r.kept.items():
+                    reading[k, column] = level != block.level
+                for values in (r.operands[..., reading], *self.lists_of(r)):
+                    made = values.ravel() - self.program.inputs
+                    found[made[made >= 0]] = True
+        return found
 
     def crosses(self, r: _Range, level: int, values: Integers) -> bool:
         """Whether values, by turn, are ever made in another turn of this level's loop."""
@@ -458,6 +478,8 @@ class _Roller:
         d, wide = len(counts), r.wide
         order = [x for x in range(d) if x != wide] + ([wide] if wide >= 0 else [])
         used = self.used[r.index]
+        apart = self.apart_too and wide >= 0 and any(level == wide for level, _ in r.kept.values())
+        inside = self.looked_at(r.blocks[wide])[r.index] if apart else used
         stored = set(np.flatnonzero(used.any(axis=tuple(range(d)))).tolist()) | set(r.kept)
         for k in sorted(stored):
             step = r.steps[k]
@@ -477,7 +499,7 @@ class _Roller:
                     strides[x] = size
                     size *= counts[x]
             step.store = Memory(WORK, self.work, tuple(strides))
-            if self.apart_too and k in r.kept and once == wide:
+            if apart and once == wide and k in r.kept and not inside[..., k].any():
                 further_in = math.prod(counts[wide + 1 :])
                 step.lanes = Memory(LANES, self.lanes, (*[0] * (wide + 1), *strides[wide + 1 :]))
                 r.blocks[wide].apart.append(

@@ -227,22 +227,20 @@ def check(program: Program) -> None:
 
 def _operands_of(called: str) -> range:
     """How many operands a row takes that is called, or, as ``name/by``, one of its partials."""
-    found = re.fullmatch(r"(\w+)(?:/(0|[1-9][0-9]{0,8}))?", called)
-    name = called.partition("#")[0] if found is None else found[1]
-    if found is None and called.startswith(f"{name}#"):
-        _refuse(f"it calls {name!r} as it was before it was defined anew, or without being in the table")
+    name, slash, by = called.partition("/")
+    if "#" in name:
+        _refuse(f"it calls {name.partition('#')[0]!r}, a row that is not in the table")
     try:
         row = lookup(name)
     except (KeyError, ValueError) as error:
         _refuse(f"it calls {name!r}, and there is {error.args[0]}")
-    if found is None or (found[2] and isinstance(row.partials, Elementwise)):
-        _refuse(f"it calls {called!r}, which is no row and no partial of one")
-    if found[2] is None:
+    if not slash:
         return range(MOST) if row.arity is None else range(row.arity, row.arity + 1)
-    by = int(found[2])
+    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", by) or isinstance(row.partials, Elementwise):
+        _refuse(f"it calls {called[:60]!r}, which is no partial of a row")
     if row.arity is None:
-        return range(by + 2, MOST)
-    if by >= row.arity:
+        return range(int(by) + 2, MOST)
+    if int(by) >= row.arity:
         _refuse(f"it calls the partial {by} of {name!r}, which has {row.arity}, from 0 on")
     return range(row.arity + 1, row.arity + 2)
 

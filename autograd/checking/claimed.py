@@ -16,11 +16,12 @@ from functools import partial
 
 from .box import BlackBox, attempted
 from .claims import Claim, Matrix
-from .differences import EPSILON, RESOLUTION, Differences
+from .differences import Differences
 from .examine import SAFETY, hear, judge, resolve, settle_zeros
-from .lines import Line, Slope
+from .glance import Glance
+from .lines import RESOLUTION, Line, Slope
 from .report import GradientRow
-from .rounding import SPACING, natural_length, noise_along
+from .rounding import EPSILON, SPACING, natural_length, noise_along
 from .taylor import Remainder, remainder
 
 EXACT = (
@@ -90,12 +91,28 @@ class Claimed:
 
     def along(self, line: Line, claims: Sequence[float], roundings: Sequence[Callable[[], float]]) -> list[GradientRow]:
         """The rows of all outputs along a line, on which these are the slopes that are claimed."""
+        seen = [self.seen(line, o, claim) for o, claim in enumerate(claims)]
+        if all(seen):
+            return [row for row in seen if row is not None]
+        line = line.afresh()
         guides = [self.guide(line, o, claim) for o, claim in enumerate(claims)]
         rows = []
         for o, (claim, noise) in enumerate(zip(claims, self.noise(line, guides), strict=True)):
             line.allowed = max(FIRST_LOOK, len(line.taken) + 40) if o else FIRST_LOOK
-            rows.append(self.row(line, o, claim, noise, guides[o], roundings[o]))
+            rows.append(seen[o] or self.row(line, o, claim, noise, guides[o], roundings[o]))
         return rows
+
+    def seen(self, line: Line, o: int, claim: float) -> GradientRow | None:
+        """The row, if a glance confirms the claim."""
+        if not math.isfinite(self.ys[o]) or not math.isfinite(claim):
+            return None
+        noise = self.floor(o)
+        slope = Glance(line, o, noise, claim, opaque=True).slope(claim)
+        row = GradientRow(1, "", (), claim, claim, math.nan, math.inf, math.inf, "inconclusive")
+        if slope is not None:
+            judge(row, claim, claim, slope, self.rounding(row), self.resolution)
+            hear(row, self.remainder(row, line, o, noise))
+        return row if row.verdict == "ok" else None
 
     def guide(self, line: Line, o: int, claim: float) -> float:
         """About the slope: what is claimed or, if that is 0 or none, the steepest of a few quotients."""

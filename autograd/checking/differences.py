@@ -11,23 +11,12 @@ from __future__ import annotations
 
 import itertools
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from .fits import fit
-from .lines import SMALLEST, Line, Sample, Slope, Window
-from .rounding import natural_length
-
-EPSILON = sys.float_info.epsilon
-RESOLUTION = 1e-5  # "ok" is said only where a fault of this size, relative to the derivative, would have been seen
-ENOUGH = 2e-7  # the relative error of which larger steps are not tried against rounding
-FINE = 1e-10  # the relative error of which smaller steps are not tried
-FIRST = 0.0418  # the size of the first window, relative to x, 1 or f / f'
-GRID = 8.0  # the ratio of the sizes of windows: so few that several outputs share their samples
-WIDER = 2  # windows that are larger than the first, for slopes that rounding hides from it
-SCOUTS = 9  # at most, on either side
-DEEPER = (2.0**-400, 2.0**-700, 2.0**-960)
+from .lines import ENOUGH, FINE, GOLDEN, GRID, ONE_SIDED, Line, Sample, Slope, Window, Windows
+from .rounding import EPSILON
 
 EVALUATIONS = 60  # of f along a line for one output, at most, unless a claim is wrong; about 30 for a smooth one
 
@@ -38,85 +27,22 @@ WIDE = 0.35  # where the jumps of solvers are looked for, relative to x or 1: in
 HALVINGS = 23
 SMALL = 0.03  # how large such a jump may be, relative to f
 
-TWO_SIDED = tuple(math.sqrt(v) for v in (35 / 36, 0.625, 0.33, 0.12, 1 / 60))
-ONE_SIDED = tuple(math.sqrt(v) for v in (0.971, 0.818, 0.624, 0.43, 0.255, 0.13, 0.0529 + 1e-3, 0.0145, 0.0016))
 FEW = tuple(math.sqrt(v) for v in (0.96, 0.58, 0.37, 0.19, 0.06, 0.007))
-GOLDEN = (math.sqrt(5) - 1) / 2
 
 
-class Differences:
-    """What can be told of one output's slope along a line.
-
-    ``noise`` is the rounding in f, as far as it is known; ``opaque``: some of it was estimated, or f is not known to be
-    smooth between floats that are far apart.  ``guide`` is the slope that is claimed: it has a say in the choice of
-    the steps, and in nothing else.
-    """
+class Differences(Windows):
+    """What can be told of one output's slope along a line."""
 
     def __init__(self, line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool = False) -> None:
-        self.line, self.o, self.noise, self.opaque = line, o, noise, opaque
-        self.before = len(line.taken)
-        self.y, self.guide = line.ys[o], abs(guide)
-        x, spacing = abs(line.x), line.spacing
-        self.first = FIRST * line.unit * (GOLDEN if again else 1.0)
-        length = abs(self.y) / self.guide if self.y and self.guide else math.inf
-        self.start = self.on_grid(min(max(length, 2.0**-44 * x), line.unit) * self.first / line.unit)
-        natural = natural_length(x, self.y, self.guide) if opaque else x
-        bottom = max(2.0**-46 * natural, 8 * spacing, noise / self.guide / 0.03 if self.guide else 0.0)
-        decades = math.log(self.start / 3, 24.0) - math.log(min(bottom, self.start / 3), 24.0)
-        ratio = 24.0 ** max(1, math.ceil(decades / SCOUTS - 1e-9))
-        self.steps = [self.start / 3]
-        while self.steps[-1] > bottom:
-            jitter = 0.7 + 0.5 * (len(self.steps) * GOLDEN % 1)
-            self.steps.append(max(self.start / 3 * jitter * ratio ** -len(self.steps), spacing))
-        if ratio > 1e6:  # where x is tiny, f may change over distances as small
-            near = (part * x for part in (0.37, 3e-4, 1e-7, 3e-11))
-            self.steps = sorted({*self.steps, *(h for h in near if bottom < h < self.start)}, reverse=True)
-        if not x and bottom <= 8 * SMALLEST:
-            self.steps += DEEPER
-        self.steps = sorted({self.taken_near(step) for step in self.steps}, reverse=True)
-        self.close = not x or self.steps[-1] < x / 4  # or floats are sparse around x
+        super().__init__(line, o, noise, guide, opaque, GOLDEN if again else 1.0)
         self.scouts = {side: [self.sample(side * step) for step in self.steps] for side in (-1, 1)}
         self.sides = [side for side in (-1, 1) if self.scouts[side][-1] is not None]
 
-    def taken_near(self, step: float) -> float:
-        """A step like this one that was taken already to both sides, or else this one."""
-        x, taken = self.line.x, self.line.taken
-        like = [h for t in taken if step / 4 < (h := t - x) < 4 * step and x - h in taken and h < self.start]
-        return min(like, key=lambda h: abs(math.log(h / step)), default=step)
-
-    def on_grid(self, reach: float) -> float:
-        """The next smaller size of a window."""
-        down = math.ceil(math.log(self.first, GRID) - math.log(reach, GRID) - 1e-9) if 0 < reach < math.inf else 0
-        return max(self.first * GRID ** -max(down, -WIDER), 8 * self.line.spacing)
-
-    def sample(self, step: float) -> Sample | None:
-        got = self.line.at(step)
-        if got is None or not math.isfinite(got[self.o] - self.y):
-            return None
-        return Sample(self.line.actual(step), got[self.o] - self.y)
-
     def window(self, reach: float, sides: Sequence[int], noise: float, parts: Sequence[float] = ()) -> Window | None:
-        """The fit through steps of this size on these sides; None if f fails at one of them."""
-        spacing = self.line.spacing
-        samples, last, asked = [Sample(0.0, 0.0)], 0.0, reach
-        parts = parts or (TWO_SIDED if len(sides) == 2 else ONE_SIDED)
-        if any(self.sample(side * self.line.actual(reach * parts[0])) is None for side in sides):
-            return None
-        for part in reversed(parts):
-            last = max(self.line.actual(reach * part), last + spacing)
-            for side in sides:
-                found = self.sample(side * last)
-                if found is None:
-                    return None
-                samples.append(found)
-        samples.sort()
-        reach = max(abs(samples[0].step), samples[-1].step)
-        scale = max(abs(sample.rise) for sample in samples) / reach
-        found_fit = fit([s.step / reach for s in samples], [s.rise for s in samples], noise)
-        slope, error = found_fit.slope / reach, found_fit.error / reach
-        if not scale and self.opaque:
-            error = max(error, self.tread(reach))
-        return Window(reach, slope, error, scale, found_fit, asked)
+        found = super().window(reach, sides, noise, parts)
+        if found is not None and not found.scale and self.opaque:
+            return found._replace(error=max(found.error, self.tread(found.reach)))
+        return found
 
     # ---- the search for a window
 

@@ -175,6 +175,13 @@ class Claimed:
             differences = Differences(line, o, noise, guide, opaque=True)
             slope = differences.slope()
             judge(row, claim, claim, slope, rounding, self.resolution)
+        if row.verdict == "wrong" and not slope.kind:
+            taken = dict(line.taken)
+            near = differences.beside(claim, slope, self.floor(o))
+            if near is not None:
+                judge(row, claim, claim, near, rounding, self.resolution)
+            else:
+                line.forget_all_but(taken)
         if row.verdict == "wrong" and not slope.kind and slope.reach and (stair := differences.stairs(slope)):
             judge(row, claim, claim, differences.beyond(stair), rounding, self.resolution)
         small = line.single and abs(claim - row.numeric) < 0.1 * abs(row.numeric)

@@ -25,6 +25,9 @@ WIDEST = 1e-3  # the tread of a stair that rounding makes, relative to x or 1
 TREAD = 13  # steps of the search for its end, which other outputs share, and so may go beyond what is allowed for one
 WIDE = 0.35  # where the jumps of solvers are looked for, relative to x or 1: in an interval that is halved
 HALVINGS = 23
+APART = 6.0
+LARGER = 4
+BENDS = 12
 SMALL = 0.03  # how large such a jump may be, relative to f
 
 FEW = tuple(math.sqrt(v) for v in (0.96, 0.58, 0.37, 0.19, 0.06, 0.007))
@@ -334,6 +337,60 @@ class Differences(Windows):
             if not max(first / 100 if k > 6 else 0.0, 100 * self.noise) < gap < SMALL * abs(self.y):
                 return 0.0
         return gap / max(abs(a), abs(b))
+
+    def beside(self, claim: float, found: Slope, noise: float) -> Slope | None:
+        """The slope nearer to x than a kink, if f has the claimed one there, down to rounding, and goes on to the one
+        that was found without a jump.  What ends by a jump is the tread of a stair, and its slope is none of f's."""
+        gap = abs(claim - found.value)
+        noise = max(noise, EPSILON * abs(self.line.x * claim))
+        inner = min((self.falls_from(side, claim, noise) for side in self.sides), default=0.0)
+        reach = self.on_grid(inner)
+        if len(self.sides) < 2 or not inner or reach > inner or 8 * noise > 1e-2 * gap * reach:
+            return None
+        best = None
+        for _ in range(LARGER):
+            window = super().window(reach, self.sides, noise)
+            if window is None or window.fit.noise > 4 * noise:
+                break
+            best, reach = window, reach * GRID
+            if window.resolves(ENOUGH):
+                break
+        if best is None or not best.error < 1e-2 * gap or abs(best.slope - claim) > 4 * best.error + 1e-7 * abs(claim):
+            return None
+        if not self.bends(claim, best.reach, gap):
+            return None
+        return Slope(best.slope, best.error, best.scale, best.reach)
+
+    def falls_from(self, side: int, claim: float, noise: float) -> float:
+        """The step from which on what is left of the rises falls faster than the steps do, down to rounding; or rather
+        a smaller one, as there may be a kink before it."""
+        rises = sorted((step * side, abs(rise), abs(rise - claim * step)) for step, rise in self.line.rises(self.o))
+        before, now, last = 0.0, 0.0, (0.0, 0.0, 0.0)
+        for step, rise, left in rises:
+            if step <= APART * now or not step > 0.0:
+                continue
+            if now and last[2] > 8 * (noise + EPSILON * last[1]) + 0.3 * left * now / step:
+                break
+            before, now, last = now, step, (step, rise, left)
+        return before
+
+    def bends(self, claim: float, reach: float, gap: float) -> bool:
+        """Whether f departs from the claimed slope, where it first does by much, without a jump."""
+
+        def left(step: float) -> float:
+            sample = self.sample(step)
+            return math.nan if sample is None else sample.rise - claim * sample.step
+
+        steps = sorted((t - self.line.x for t in self.line.taken), key=abs)
+        b = next((h for h in steps if abs(h) > reach and abs(left(h)) > 0.1 * gap * abs(h)), 0.0)
+        a = math.copysign(reach, b)
+        first = gap_now = abs(left(b) - left(a))
+        for _ in range(BENDS if b else 0):
+            middle = (a + b) / 2
+            gap_now, a, b = max((abs(left(middle) - left(a)), a, middle), (abs(left(b) - left(middle)), middle, b))
+            if gap_now < first / 200:
+                return True
+        return False
 
     def limit(self) -> Slope:
         """For want of better the quotient at the smallest steps, if rises vanish there, and how much it changed."""

@@ -62,6 +62,11 @@ class Line:
         line.taken, line.known = {}, self.known | self.taken
         return line
 
+    def forget_all_but(self, taken: dict[float, list[float] | None]) -> None:
+        """Go on as if no other samples than these were taken; but f is not called there again."""
+        self.known |= self.taken
+        self.taken = taken
+
     def has_room_for(self, count: int) -> bool:
         return len(self.taken) + count <= self.allowed
 

@@ -91,28 +91,56 @@ class Claimed:
 
     def along(self, line: Line, claims: Sequence[float], roundings: Sequence[Callable[[], float]]) -> list[GradientRow]:
         """The rows of all outputs along a line, on which these are the slopes that are claimed."""
-        seen = [self.seen(line, o, claim) for o, claim in enumerate(claims)]
-        if all(seen):
-            return [row for row in seen if row is not None]
+        rows = [self.at_a_glance(line, o, claim, roundings[o]) for o, claim in enumerate(claims)]
+        if None not in rows:
+            return [row for row in rows if row is not None]
         line = line.afresh()
         guides = [self.guide(line, o, claim) for o, claim in enumerate(claims)]
-        rows = []
+        found = []
         for o, (claim, noise) in enumerate(zip(claims, self.noise(line, guides), strict=True)):
             line.allowed = max(FIRST_LOOK, len(line.taken) + 40) if o else FIRST_LOOK
-            rows.append(seen[o] or self.row(line, o, claim, noise, guides[o], roundings[o]))
-        return rows
+            found.append(rows[o] or self.row(line, o, claim, noise, guides[o], roundings[o]))
+        return found
 
-    def seen(self, line: Line, o: int, claim: float) -> GradientRow | None:
-        """The row, if a glance confirms the claim."""
+    def at_a_glance(
+        self, line: Line, o: int, claim: float, rounding_of_claim: Callable[[], float]
+    ) -> GradientRow | None:
+        """The row, if a first look leaves no doubt of it."""
         if not math.isfinite(self.ys[o]) or not math.isfinite(claim):
             return None
         noise = self.floor(o)
         slope = Glance(line, o, noise, claim, opaque=True).slope(claim)
+        if slope is None:
+            return None
         row = GradientRow(1, "", (), claim, claim, math.nan, math.inf, math.inf, "inconclusive")
-        if slope is not None:
-            judge(row, claim, claim, slope, self.rounding(row), self.resolution)
-            hear(row, self.remainder(row, line, o, noise))
-        return row if row.verdict == "ok" else None
+        rounding = self.judged(row, slope, rounding_of_claim)
+        second = self.remainder(row, line, o, noise)
+        if row.verdict == "wrong":
+            differences = Differences(line, o, noise, claim, opaque=True)
+            differences.sides = [-1, 1]
+            if differences.stairs(slope) or self.doubt(row, differences, slope, rounding):
+                return None
+            if second.contradicts(claim, row.numeric):
+                return None
+        hear(row, second)
+        return row if row.verdict in ("ok", "wrong") else None
+
+    def judged(self, row: GradientRow, slope: Slope, rounding_of_claim: Callable[[], float]) -> float:
+        """Judge a row; the rounding in its claim, into which more is looked if it is contradicted by little."""
+        rounding, claim = self.rounding(row), row.claimed
+        judge(row, claim, claim, slope, rounding, self.resolution)
+        if row.verdict == "wrong" and abs(claim - slope.value) < 1e-2 * abs(claim):
+            rounding += rounding_of_claim()
+            judge(row, claim, claim, slope, rounding, self.resolution)
+        return rounding
+
+    def doubt(self, row: GradientRow, differences: Differences, slope: Slope, rounding: float) -> float:
+        """How far a slope that contradicts a claim by little may be off, as that of a solver; 0.0 where that makes no
+        difference."""
+        gap = abs(row.claimed - row.numeric)
+        if not differences.line.single or gap >= 0.1 * abs(row.numeric):
+            return 0.0
+        return differences.jump_over_distance(slope, gap / SAFETY / 2 - rounding)
 
     def guide(self, line: Line, o: int, claim: float) -> float:
         """About the slope: what is claimed or, if that is 0 or none, the steepest of a few quotients."""
@@ -162,11 +190,7 @@ class Claimed:
         if not math.isfinite(claim):
             row.note, row.numeric, row.error = "the claim is not finite", slope.value, slope.error
             return row
-        rounding = self.rounding(row)
-        judge(row, claim, claim, slope, rounding, self.resolution)
-        if row.verdict == "wrong" and abs(claim - slope.value) < 1e-2 * abs(claim):
-            rounding += rounding_of_claim()
-            judge(row, claim, claim, slope, rounding, self.resolution)
+        rounding = self.judged(row, slope, rounding_of_claim)
         if row.verdict == "inconclusive" and not claim and guide:  # the guess was none
             line.allowed = len(line.taken) + SECOND_LOOK
             line.at(GUESSES[0] * line.unit)
@@ -184,8 +208,7 @@ class Claimed:
                 line.forget_all_but(taken)
         if row.verdict == "wrong" and not slope.kind and slope.reach and (stair := differences.stairs(slope)):
             judge(row, claim, claim, differences.beyond(stair), rounding, self.resolution)
-        small = line.single and abs(claim - row.numeric) < 0.1 * abs(row.numeric)
-        if row.verdict == "wrong" and not slope.kind and small and (doubt := differences.jump_over_distance(slope)):
+        if row.verdict == "wrong" and not slope.kind and (doubt := self.doubt(row, differences, slope, rounding)):
             judge(row, claim, claim, replace(slope, error=max(slope.error, doubt)), rounding, self.resolution)
             row.note = row.note or "f jumps near by, as a solver that stops at a tolerance"
         if row.verdict == "still":

@@ -9,13 +9,14 @@ ratio of small whole numbers, nor a simple part of a power of 2: so they cannot 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from .fits import fit
-from .lines import ENOUGH, FINE, GOLDEN, GRID, ONE_SIDED, Line, Sample, Slope, Window, Windows
+from .lines import ENOUGH, FINE, GOLDEN, GRID, ONE_SIDED, TWO_SIDED, Line, Sample, Slope, Window, Windows
 from .rounding import EPSILON
 
 EVALUATIONS = 60  # of f along a line for one output, at most, unless a claim is wrong; about 30 for a smooth one
@@ -38,8 +39,15 @@ class Differences(Windows):
 
     def __init__(self, line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool = False) -> None:
         super().__init__(line, o, noise, guide, opaque, GOLDEN if again else 1.0)
-        self.scouts = {side: [self.sample(side * step) for step in self.steps] for side in (-1, 1)}
-        self.sides = [side for side in (-1, 1) if self.scouts[side][-1] is not None]
+
+    @functools.cached_property
+    def scouts(self) -> dict[int, list[Sample | None]]:
+        return {side: [self.sample(side * step) for step in self.steps] for side in (-1, 1)}
+
+    @functools.cached_property
+    def sides(self) -> list[int]:
+        """On which f exists."""
+        return [side for side in (-1, 1) if self.scouts[side][-1] is not None]
 
     def window(self, reach: float, sides: Sequence[int], noise: float, parts: Sequence[float] = ()) -> Window | None:
         found = super().window(reach, sides, noise, parts)
@@ -210,15 +218,6 @@ class Differences(Windows):
             return Slope(whole.slope, whole.error, whole.scale, whole.reach, one)
         return replace(limit, kind=one)
 
-    def may_turn(self, window: Window) -> bool:
-        """Whether f, if it is as steep as is claimed, may turn between the steps that were taken: it would rise by more
-        than it does in all between two floats near by; or, where it moves by much more than rounding, in a hundred."""
-        rise, step = window.scale * window.reach, self.guide * self.line.spacing
-        if window.reach < 1e4 * self.line.spacing and step > rise:
-            return True
-        wide = self.opaque and window.reach > 1e6 * self.line.spacing
-        return wide and 1e4 * EPSILON * abs(self.y) < rise < 100 * step
-
     def kinked(self) -> bool:
         """Whether the quotients settle on either side, but not to the same slope."""
         settled = set(self.settled(self.sides))
@@ -315,12 +314,13 @@ class Differences(Windows):
             within, end = (middle, end) if holds(middle) else (within, middle)
         return end
 
-    def jump_over_distance(self, found: Slope) -> float:
+    def jump_over_distance(self, found: Slope, least: float) -> float:
         """How far a slope may be from that of what f stands for, if f jumps now and then by little, as a solver does
-        that stops at a tolerance: the jump over its distance from x; 0.0 if none is seen."""
-        wide = (
-            self.window(WIDE * self.line.unit, self.sides, self.noise) if found.reach < WIDE * self.line.unit else None
-        )
+        that stops at a tolerance: the jump over its distance from x; 0.0 if none is seen, or it is less than that."""
+        wide, end = None, self.sample(self.line.actual(WIDE * self.line.unit * TWO_SIDED[0]))
+        seen = end is not None and EPSILON * abs(end.rise) < SMALL * abs(self.y)  # or it is rounding
+        if seen and found.reach < WIDE * self.line.unit:
+            wide = self.window(WIDE * self.line.unit, self.sides, self.noise)
         if wide is None or wide.fit.noise <= 4 * self.noise:
             return 0.0
 
@@ -331,9 +331,16 @@ class Differences(Windows):
         steps = sorted(h for t in self.line.taken if abs(h := t - self.line.x) <= wide.reach)
         pairs = [(abs(left(b) - left(a)), a, b) for a, b in itertools.pairwise(steps) if b - a > 1e-3 * wide.reach]
         first, a, b = max(pairs)
+        gap = first
         for k in range(HALVINGS):
+            if gap < least * max(abs(a), abs(b)):
+                return 0.0
             middle = (a + b) / 2
-            gap, a, b = max((abs(left(middle) - left(a)), a, middle), (abs(left(b) - left(middle)), middle, b))
+            (other, _), (gap, (a, b)) = sorted(
+                [(abs(left(middle) - left(a)), (a, middle)), (abs(left(b) - left(middle)), (middle, b))]
+            )
+            if k > 5 and other > 0.3 * gap:  # f moves as much elsewhere: a wave
+                return 0.0
             if not max(first / 100 if k > 6 else 0.0, 100 * self.noise) < gap < SMALL * abs(self.y):
                 return 0.0
         return gap / max(abs(a), abs(b))
@@ -342,10 +349,14 @@ class Differences(Windows):
         """The slope nearer to x than a kink, if f has the claimed one there, down to rounding, and goes on to the one
         that was found without a jump.  What ends by a jump is the tread of a stair, and its slope is none of f's."""
         gap = abs(claim - found.value)
+        if found.error <= ENOUGH * max(abs(found.value), found.scale):
+            return None
         noise = max(noise, EPSILON * abs(self.line.x * claim))
         inner = min((self.falls_from(side, claim, noise) for side in self.sides), default=0.0)
         reach = self.on_grid(inner)
         if len(self.sides) < 2 or not inner or reach > inner or 8 * noise > 1e-2 * gap * reach:
+            return None
+        if not self.bends(claim, inner, gap):
             return None
         best = None
         for _ in range(LARGER):
@@ -356,8 +367,6 @@ class Differences(Windows):
             if window.resolves(ENOUGH):
                 break
         if best is None or not best.error < 1e-2 * gap or abs(best.slope - claim) > 4 * best.error + 1e-7 * abs(claim):
-            return None
-        if not self.bends(claim, best.reach, gap):
             return None
         return Slope(best.slope, best.error, best.scale, best.reach)
 
@@ -384,12 +393,15 @@ class Differences(Windows):
         steps = sorted((t - self.line.x for t in self.line.taken), key=abs)
         b = next((h for h in steps if abs(h) > reach and abs(left(h)) > 0.1 * gap * abs(h)), 0.0)
         a = math.copysign(reach, b)
-        first = gap_now = abs(left(b) - left(a))
+        gaps = [abs(left(b) - left(a))]
         for _ in range(BENDS if b else 0):
             middle = (a + b) / 2
-            gap_now, a, b = max((abs(left(middle) - left(a)), a, middle), (abs(left(b) - left(middle)), middle, b))
-            if gap_now < first / 200:
+            rise, a, b = max((abs(left(middle) - left(a)), a, middle), (abs(left(b) - left(middle)), middle, b))
+            gaps.append(rise)
+            if rise < gaps[0] / 200:
                 return True
+            if len(gaps) > 5 and rise > gaps[-5] / 2:
+                return False
         return False
 
     def limit(self) -> Slope:

@@ -30,6 +30,8 @@ class Glance(Windows):
         if not claim or 0 < abs(line.x) < 1e6 * line.format.least:
             return None
         floor = max(self.noise, EPSILON * abs(line.x * claim))
+        if (found := self.at_once(floor)) is not None:
+            return found
         near: list[Sample] = []
         reach = self.start
         for k, step in enumerate(self.steps):
@@ -55,7 +57,7 @@ class Glance(Windows):
             if window is None:
                 high, reach = reach, reach / GRID
                 continue
-            if not window.scale or abs(window.slope - claim) > 4 * window.error:
+            if not window.scale or abs(window.slope - claim) > 1.5 * window.error:
                 return None
             if not all(self.foretold(window, scout, floor) for scout in near):
                 return None
@@ -63,13 +65,33 @@ class Glance(Windows):
                 return None
             rounding = window.fit.noise <= 4 * floor
             wanted = window.error / (NARROW * abs(claim))
-            if wanted <= (ENOUGH / NARROW if rounding else 1.0):
+            if self.resolves(window, floor):
                 return Slope(window.slope, window.error, window.scale, window.reach)
             if rounding:
                 low, reach = reach, reach * 1.001 * min(max(wanted, GRID), GRID**2)
             else:
                 high, reach, wider = reach, reach / GRID, window
         return None
+
+    def at_once(self, floor: float) -> Slope | None:
+        """What the first window tells, if all scouts are where it says."""
+        first = [self.sample(step if k % 2 else -step) for k, step in enumerate(self.steps[:2])]
+        quotients = [scout.quotient for scout in first if scout is not None]
+        if len(quotients) < 2 or abs(quotients[0] - quotients[1]) > abs(quotients[1]):
+            return None
+        window = self.window(self.start, BOTH, self.noise)
+        if window is None or not window.scale or not self.resolves(window, floor) or self.may_turn(window):
+            return None
+        for k, step in enumerate(self.steps):
+            scout = self.sample(step if k % 2 else -step)
+            if scout is None or not self.foretold(window, scout, floor):
+                return None
+        return Slope(window.slope, window.error, window.scale, window.reach)
+
+    def resolves(self, window: Window, floor: float) -> bool:
+        """Whether a window has all digits that are wanted."""
+        enough = ENOUGH if window.fit.noise <= 4 * floor else NARROW
+        return window.error <= enough * min(self.guide, abs(window.slope))
 
     def falls(self, before: Sample, now: Sample, claim: float, floor: float) -> bool:
         """Whether what is left of a rise falls by more than the step does, if it is more than rounding."""

@@ -12,7 +12,7 @@ from ..errors import ERRORS
 from .fits import Fit, fit
 from .flat import Flat
 from .plain import DOUBLE, Format
-from .rounding import natural_length
+from .rounding import EPSILON, natural_length
 
 SMALLEST = 2.0**-200  # the smallest step at x = 0, where floats have no spacing
 DEEPER = (2.0**-400, 2.0**-700, 2.0**-960)
@@ -198,3 +198,12 @@ class Windows:
         scale = max(abs(sample.rise) for sample in samples) / reach
         found_fit = fit([s.step / reach for s in samples], [s.rise for s in samples], noise)
         return Window(reach, found_fit.slope / reach, found_fit.error / reach, scale, found_fit, asked)
+
+    def may_turn(self, window: Window) -> bool:
+        """Whether f, if it is as steep as is claimed, may turn between the steps that were taken: it would rise by more
+        than it does in all between two floats near by; or, where it moves by much more than rounding, in a hundred."""
+        rise, step = window.scale * window.reach, self.guide * self.line.spacing
+        if window.reach < 1e4 * self.line.spacing and step > rise:
+            return True
+        wide = self.opaque and window.reach > 1e6 * self.line.spacing
+        return wide and 1e4 * EPSILON * abs(self.y) < rise < 100 * step

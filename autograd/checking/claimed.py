@@ -199,9 +199,12 @@ class Claimed:
             differences = Differences(line, o, noise, guide, opaque=True)
             slope = differences.slope()
             judge(row, claim, claim, slope, rounding, self.resolution)
-        if row.verdict == "wrong" and not slope.kind:
-            taken = dict(line.taken)
-            near = differences.beside(claim, slope, self.floor(o))
+        if row.verdict in ("wrong", "inconclusive") and not slope.kind and slope.error < math.inf:
+            taken, floor = dict(line.taken), self.floor(o)
+            if row.verdict == "wrong":
+                near = differences.beside(claim, slope, floor)
+            else:
+                near = differences.nearer(slope, floor)
             if near is not None:
                 judge(row, claim, claim, near, rounding, self.resolution)
             else:

@@ -370,6 +370,27 @@ class Differences(Windows):
             return None
         return Slope(best.slope, best.error, best.scale, best.reach)
 
+    def nearer(self, found: Slope, noise: float) -> Slope | None:
+        """The slope nearer to x than a kink, whatever is claimed: where the quotients of both sides together settle to
+        another than a window found that is wider than its distance."""
+        if len(self.sides) < 2 or found.error <= ENOUGH * max(abs(found.value), found.scale):
+            return None
+        pairs = [
+            (a, b) for a, b in zip(self.scouts[-1], self.scouts[1], strict=True) if a is not None and b is not None
+        ]
+        means = [
+            (b.step, (a.quotient + b.quotient) / 2, 8 * (noise + EPSILON * abs(b.rise)) / b.step) for a, b in pairs
+        ]
+        for (step, mean, room), (_, other, more), (_, third, most) in zip(means, means[1:], means[2:], strict=False):
+            gap = abs(mean - found.value)
+            if gap > found.error and abs(mean - other) < more + 1e-3 * gap and abs(mean - third) < most + 1e-3 * gap:
+                reach = self.on_grid(step)
+                window = super().window(reach, self.sides, noise) if room < 1e-3 * gap and reach <= step else None
+                if window is None or window.fit.noise > 4 * max(noise, EPSILON * abs(self.line.x * mean)):
+                    return None
+                return self.beside(window.slope, found, noise)
+        return None
+
     def falls_from(self, side: int, claim: float, noise: float) -> float:
         """The step from which on what is left of the rises falls faster than the steps do, down to rounding; or rather
         a smaller one, as there may be a kink before it."""

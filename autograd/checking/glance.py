@@ -77,7 +77,7 @@ class Glance(Windows):
         """What the first window tells, if all scouts are where it says."""
         first = [self.sample(step if k % 2 else -step) for k, step in enumerate(self.steps[:2])]
         quotients = [scout.quotient for scout in first if scout is not None]
-        if len(quotients) < 2 or abs(quotients[0] - quotients[1]) > abs(quotients[1]):
+        if len(quotients) < 2 or abs(quotients[0] - quotients[1]) > 0.4 * abs(quotients[1]):
             return None
         window = self.window(self.start, BOTH, self.noise)
         if window is None or not window.scale or not self.resolves(window, floor) or self.may_turn(window):

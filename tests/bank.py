@@ -345,7 +345,7 @@ def kinked(m: Any) -> dict[str, tuple[Callable[[Any], Any], float]]:
         "SELU": (lambda x: c(1.0507) * x if x > 0 else c(1.7581) * (m.exp(x) - 1), 0.0),
         "rectified and more": (lambda x: max(x - 3, c(0)) + x * x, 3.0),
         "size and more": (lambda x: abs(x - c(0.7)) + m.sin(x), 0.7),
-        "larger of two": (lambda x: max(m.exp(x), 1 + x * x), 0.0),
+        "larger of two": (lambda x: max(m.exp(x), 1 + 2 * x), 0.0),
         "leaky rectifier": (lambda x: x + 20 if x > -20 else (x + 20) / 100, -20.0),
         "softsign": (lambda x: x / (1 + abs(x)), 0.0),
         "quantile loss": (lambda x: max(c(0.9) * (5 - x), c(0.1) * (x - 5)), 5.0),
@@ -420,9 +420,10 @@ def tasks(each: int = 99) -> tuple[Task, ...]:
         of_both = lambda x, first=first, second=second: first(x[0]) + second(x[0])  # noqa: E731  # as short as its formula
         true = lambda x, one=one, two=two: one(x[0]) + two(x[0])  # noqa: E731  # as short as its formula
         found += [task(name, of_both, true, (x,)) for x in points[:each]]
+    exact_kinked = kinked(mp)
     for name, (f, at) in kinked(math).items():
         of_one = lambda x, f=f: float(f(x[0]))  # noqa: E731  # as short as its formula
-        true = lambda x, f=kinked(mp)[name][0]: f(x[0])  # noqa: E731  # as short as its formula
+        true = lambda x, f=exact_kinked[name][0]: f(x[0])  # noqa: E731  # as short as its formula
         found += [task(name, of_one, true, (at + d * (abs(at) or 1.0),)) for d in DISTANCES[:each]]
     for name, (f, points) in several(math).items():
         found += [task(name, f, exact_several[name][0], xs) for xs in points[:each]]

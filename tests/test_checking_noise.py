@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from autograd.checking import GradientMismatch, GradientRow, check_grads
+from autograd.checking.glance import Glance
 from autograd.checking.rounding import natural_length, noise_along
-from tests.bank import Task, bisected, descent, fixed_point, mp, on, ripple, tasks
+from tests.bank import Task, bisected, descent, fixed_point, kinked, mp, on, ripple, sums, tasks
 
 
 def row(f: Callable[[float], float], x: float, slope: float) -> GradientRow:
@@ -177,3 +178,74 @@ def test_where_a_function_stands_still_a_slope_is_wrong_and_none_is_right(x: flo
     assert row(relu, x, 0.0).verdict == "ok"
     for claim in (1.0, 0.01, -0.01):
         assert row(relu, x, claim).verdict == "wrong"
+
+
+# ---- stairs of rounding, and kinks beside the point ------------------------------------------------------------------
+
+
+def named(kind: Callable[[object], dict[str, object]]) -> list[Task]:
+    return [task for task in tasks() if task.name in kind(math)]
+
+
+def term(name: str, k: int, x: float) -> float:
+    """The slope of one of the two terms of a sum."""
+    f, at, h = sums(mp)[name][k], mp.mpf(x), mp.mpf(10) ** -60
+    return float((f(at + h) - f(at - h)) / (2 * h))
+
+
+@pytest.mark.parametrize("name", sums(math))
+def test_a_term_left_out_is_found_where_rounding_makes_stairs_of_it(name: str) -> None:
+    for task in named(sums):
+        if task.name == name and task.xs[0] in sums(math)[name][2]:
+            x, slope, f = task.xs[0], task.gradient[0], lambda x, task=task: task.f([x])
+            assert row(f, x, slope).verdict == "ok"
+            for k in (0, 1):
+                left_out = term(name, 1 - k, x)
+                if abs(left_out / slope) > 1e-5 and abs(left_out / slope) > 1e3 * task.floors[0]:
+                    found = row(f, x, slope - left_out)
+                    assert found.verdict == "wrong" or (x == 1e-6 and found.verdict == "inconclusive"), (task, k, found)
+
+
+@pytest.mark.parametrize("name", kinked(math))
+def test_beside_a_kink_the_slope_of_the_side_is_right_and_nothing_else(name: str) -> None:
+    for task in named(kinked):
+        if task.name == name:
+            x, slope, f = task.xs[0], task.gradient[0], lambda x, task=task: task.f([x])
+            right = row(f, x, slope)
+            assert right.verdict == "ok" or right.resolution < 1e-4, right
+            for factor in (1.1, 0.9, 1.001, 1.0001, 2.0, 0.5, -1.0, 0.0):
+                assert row(f, x, factor * slope).verdict == "wrong", (task, factor)
+
+
+@pytest.mark.parametrize("distance", [1e-2, 1e-3, 1e-5, 1e-6])
+@pytest.mark.parametrize("at", [0.0, 1.0, 3.78, -20.0])
+def test_where_a_rectifier_is_0_a_slope_of_0_is_right(at: float, distance: float) -> None:
+    x = at - distance * (abs(at) or 1.0)
+    f = lambda x: max(x - at, 0.0)  # noqa: E731  # as short as its formula
+    assert row(f, x, 0.0).verdict == "ok"
+    assert row(f, x, 0.5).verdict == row(f, x, 1.0).verdict == "wrong"
+
+
+@pytest.mark.parametrize("height", [1e-3, 1e-6, 1e-9])
+def test_a_tread_is_no_side_of_a_kink(height: float) -> None:
+    """Near x the function has the slope of its first term alone, to all digits; it leaves it by a jump."""
+    f = lambda x: math.floor(x / height) * height  # noqa: E731  # as short as its formula
+    for x in (0.3000004, 1.71, -2.9):
+        assert row(f, x, 0.0).verdict == "wrong"
+        assert row(f, x, 1.0).passed
+
+
+def test_a_glance_says_what_a_longer_look_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    some = [(task, fault) for task in tasks() if len(task.xs) == 1 for fault in (0.0, 1e-1, -1e-4)][::3]
+    verdicts = []
+    for longer in (False, True):
+        if longer:
+            monkeypatch.setattr(Glance, "slope", lambda self, claim: None)
+        verdicts.append(
+            [
+                row(lambda x, t=task: float(t.f([x])), task.xs[0], task.gradient[0] * (1 + fault)).verdict
+                for task, fault in some
+            ]
+        )
+    for (task, fault), glance, longer in zip(some, *verdicts, strict=True):
+        assert glance == longer or (longer == "inconclusive" and glance == ("wrong" if fault else "ok")), (task, fault)

@@ -200,11 +200,11 @@ class Claimed:
             slope = differences.slope()
             judge(row, claim, claim, slope, rounding, self.resolution)
         if row.verdict in ("wrong", "inconclusive") and not slope.kind and slope.error < math.inf:
-            taken, floor = dict(line.taken), self.floor(o)
+            taken, floor, near = dict(line.taken), self.floor(o), None
             if row.verdict == "wrong":
                 near = differences.beside(claim, slope, floor)
-            else:
-                near = differences.nearer(slope, floor)
+            elif noise <= 8 * floor:
+                near = Differences(line, o, floor, guide, opaque=True).nearer(slope, floor)
             if near is not None:
                 judge(row, claim, claim, near, rounding, self.resolution)
             else:

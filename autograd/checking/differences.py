@@ -27,8 +27,7 @@ TREAD = 13  # steps of the search for its end, which other outputs share, and so
 WIDE = 0.35  # where the jumps of solvers are looked for, relative to x or 1: in an interval that is halved
 HALVINGS = 23
 APART = 6.0
-LARGER = 4
-BENDS = 12
+LARGER = 6
 SMALL = 0.03  # how large such a jump may be, relative to f
 
 FEW = tuple(math.sqrt(v) for v in (0.96, 0.58, 0.37, 0.19, 0.06, 0.007))
@@ -333,7 +332,7 @@ class Differences(Windows):
         first, a, b = max(pairs)
         gap = first
         for k in range(HALVINGS):
-            if gap < least * max(abs(a), abs(b)):
+            if k > 2 and 2 * gap < least * min(abs(a), abs(b)) and a * b > 0:
                 return 0.0
             middle = (a + b) / 2
             (other, _), (gap, (a, b)) = sorted(
@@ -349,24 +348,27 @@ class Differences(Windows):
         """The slope nearer to x than a kink, if f has the claimed one there, down to rounding, and goes on to the one
         that was found without a jump.  What ends by a jump is the tread of a stair, and its slope is none of f's."""
         gap = abs(claim - found.value)
-        if found.error <= ENOUGH * max(abs(found.value), found.scale):
+        if found.error <= ENOUGH * max(abs(found.value), found.scale) or len(self.sides) < 2:
             return None
-        noise = max(noise, EPSILON * abs(self.line.x * claim))
-        inner = min((self.falls_from(side, claim, noise) for side in self.sides), default=0.0)
+        inner = min(self.falls_from(side, claim, noise) for side in self.sides)
         reach = self.on_grid(inner)
-        if len(self.sides) < 2 or not inner or reach > inner or 8 * noise > 1e-2 * gap * reach:
+        if not inner or reach > inner or 8 * noise > 1e-2 * gap * reach:
             return None
-        if not self.bends(claim, inner, gap):
-            return None
-        best = None
-        for _ in range(LARGER):
+        best, ended = None, False
+        for k in range(LARGER):
             window = super().window(reach, self.sides, noise)
-            if window is None or window.fit.noise > 4 * noise:
+            if window is not None and window.fit.noise <= 4 * noise:
+                best, reach = window, reach * GRID
+            elif k and best is None:
+                return None
+            elif best is None:  # the kink is nearer than that
+                reach /= GRID**2
+            else:
+                ended = True
                 break
-            best, reach = window, reach * GRID
-            if window.resolves(ENOUGH):
-                break
-        if best is None or not best.error < 1e-2 * gap or abs(best.slope - claim) > 4 * best.error + 1e-7 * abs(claim):
+        if best is None or not ended or not best.error < 1e-2 * gap:
+            return None
+        if abs(best.slope - claim) > 4 * best.error + 1e-7 * abs(claim) or not self.bends(best, noise, gap, 1.1 * GRID):
             return None
         return Slope(best.slope, best.error, best.scale, best.reach)
 
@@ -386,7 +388,7 @@ class Differences(Windows):
             if gap > found.error and abs(mean - other) < more + 1e-3 * gap and abs(mean - third) < most + 1e-3 * gap:
                 reach = self.on_grid(step)
                 window = super().window(reach, self.sides, noise) if room < 1e-3 * gap and reach <= step else None
-                if window is None or window.fit.noise > 4 * max(noise, EPSILON * abs(self.line.x * mean)):
+                if window is None or window.fit.noise > 4 * noise:
                     return None
                 return self.beside(window.slope, found, noise)
         return None
@@ -403,27 +405,6 @@ class Differences(Windows):
                 break
             before, now, last = now, step, (step, rise, left)
         return before
-
-    def bends(self, claim: float, reach: float, gap: float) -> bool:
-        """Whether f departs from the claimed slope, where it first does by much, without a jump."""
-
-        def left(step: float) -> float:
-            sample = self.sample(step)
-            return math.nan if sample is None else sample.rise - claim * sample.step
-
-        steps = sorted((t - self.line.x for t in self.line.taken), key=abs)
-        b = next((h for h in steps if abs(h) > reach and abs(left(h)) > 0.1 * gap * abs(h)), 0.0)
-        a = math.copysign(reach, b)
-        gaps = [abs(left(b) - left(a))]
-        for _ in range(BENDS if b else 0):
-            middle = (a + b) / 2
-            rise, a, b = max((abs(left(middle) - left(a)), a, middle), (abs(left(b) - left(middle)), middle, b))
-            gaps.append(rise)
-            if rise < gaps[0] / 200:
-                return True
-            if len(gaps) > 5 and rise > gaps[-5] / 2:
-                return False
-        return False
 
     def limit(self) -> Slope:
         """For want of better the quotient at the smallest steps, if rises vanish there, and how much it changed."""

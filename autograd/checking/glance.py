@@ -29,11 +29,11 @@ class Glance(Windows):
         line = self.line
         if not claim or 0 < abs(line.x) < 1e6 * line.format.least:
             return None
-        floor = max(self.noise, EPSILON * abs(line.x * claim))
+        floor = self.noise
         if (found := self.at_once(floor)) is not None:
             return found
         near: list[Sample] = []
-        reach = self.start
+        reach, turn = self.start, 0.0
         for k, step in enumerate(self.steps):
             scout = self.sample(step if k % 2 else -step)
             if scout is None and not near:  # f ends there
@@ -44,6 +44,7 @@ class Glance(Windows):
             if near and not self.falls(near[-1], scout, claim, floor):
                 if not self.turns(near[-1], scout, claim):
                     return None
+                turn = abs(near[-1].step)
                 near.clear()
                 reach = min(reach, 3 * step)
             near.append(scout)
@@ -66,6 +67,8 @@ class Glance(Windows):
             rounding = window.fit.noise <= 4 * floor
             wanted = window.error / (NARROW * abs(claim))
             if self.resolves(window, floor):
+                if turn and not self.bends(window, floor, abs(claim), 1.1 * turn / window.reach):
+                    return None
                 return Slope(window.slope, window.error, window.scale, window.reach)
             if rounding:
                 low, reach = reach, reach * 1.001 * min(max(wanted, GRID), GRID**2)

@@ -23,6 +23,7 @@ FIRST = 0.0418  # the size of the first window, relative to x, 1 or f / f'
 GRID = 8.0  # the ratio of the sizes of windows: so few that several outputs share their samples
 WIDER = 2  # windows that are larger than the first, for slopes that rounding hides from it
 SCOUTS = 9  # at most, on either side
+HALVINGS = 20  # of an interval in which f departs from a polynomial
 
 TWO_SIDED = tuple(math.sqrt(v) for v in (35 / 36, 0.625, 0.33, 0.12, 1 / 60))
 ONE_SIDED = tuple(math.sqrt(v) for v in (0.971, 0.818, 0.624, 0.43, 0.255, 0.13, 0.0529 + 1e-3, 0.0145, 0.0016))
@@ -207,3 +208,33 @@ class Windows:
             return True
         wide = self.opaque and window.reach > 1e6 * self.line.spacing
         return wide and 1e4 * EPSILON * abs(self.y) < rise < 100 * step
+
+    def bends(self, window: Window, noise: float, gap: float, part: float) -> bool:
+        """Whether f departs from a window's cubic, within so many times its size, without a jump.
+
+        It departs where more than a trifle is left.  A slope that is other by ``gap`` is no more than a trifle there.
+        """
+        reach = window.reach
+        ahead, behind = self.sample(reach), self.sample(-reach)
+        if ahead is None or behind is None:
+            return False
+        square = (ahead.rise + behind.rise) / 2 / reach**2
+        cube = ((ahead.rise - behind.rise) / 2 / reach - window.slope) / reach**2
+
+        def left(step: float) -> float:
+            sample = self.sample(step)
+            return (
+                math.inf if sample is None else abs(sample.rise - step * (window.slope + step * (square + step * cube)))
+            )
+
+        steps = [h for h, _ in self.line.rises(self.o) if reach < abs(h) < part * reach]
+        out = max(steps, key=left, default=0.0)
+        within, trifle = math.copysign(reach, out), max(100 * noise, 1e-3 * left(out))
+        for _ in range(HALVINGS if out and left(out) > 3 * trifle else 0):
+            middle = (within + out) / 2
+            within, out = (within, middle) if left(middle) > trifle else (middle, out)
+            if left(out) <= 3 * trifle:
+                return True
+            if left(out) > 10 * gap * abs(out - within):  # so steep that it is none
+                return False
+        return False

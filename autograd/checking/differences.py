@@ -338,7 +338,7 @@ class Differences(Windows):
             (other, _), (gap, (a, b)) = sorted(
                 [(abs(left(middle) - left(a)), (a, middle)), (abs(left(b) - left(middle)), (middle, b))]
             )
-            if k > 5 and other > 0.3 * gap:  # f moves as much elsewhere: a wave
+            if k > 10 and other > 0.3 * gap:  # f moves as much elsewhere: a wave
                 return 0.0
             if not max(first / 100 if k > 6 else 0.0, 100 * self.noise) < gap < SMALL * abs(self.y):
                 return 0.0

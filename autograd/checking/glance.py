@@ -77,18 +77,24 @@ class Glance(Windows):
         return None
 
     def at_once(self, floor: float) -> Slope | None:
-        """What the first window tells, if all scouts are where it says."""
-        first = [self.sample(step if k % 2 else -step) for k, step in enumerate(self.steps[:2])]
-        quotients = [scout.quotient for scout in first if scout is not None]
-        if len(quotients) < 2 or abs(quotients[0] - quotients[1]) > 0.4 * abs(quotients[1]):
-            return None
+        """What the first window tells, if all scouts are where it says; their quotients settle, or it is not tried."""
+        scouts: list[Sample] = []
+        apart, before = math.inf, 0.0
+        for k, step in enumerate(self.steps):
+            scout = self.sample(step if k % 2 else -step)
+            if scout is None:
+                return None
+            if scouts:
+                before, apart = apart, abs(scout.quotient - scouts[-1].quotient)
+                room = ROUNDING * (floor + EPSILON * abs(scout.rise)) / step
+                if apart > room + (FALLS * before if k > 1 else 0.4 * abs(scout.quotient)):
+                    return None
+            scouts.append(scout)
         window = self.window(self.start, BOTH, self.noise)
         if window is None or not window.scale or not self.resolves(window, floor) or self.may_turn(window):
             return None
-        for k, step in enumerate(self.steps):
-            scout = self.sample(step if k % 2 else -step)
-            if scout is None or not self.foretold(window, scout, floor):
-                return None
+        if not all(self.foretold(window, scout, floor) for scout in scouts):
+            return None
         return Slope(window.slope, window.error, window.scale, window.reach)
 
     def resolves(self, window: Window, floor: float) -> bool:

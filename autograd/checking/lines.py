@@ -230,10 +230,12 @@ class Windows:
         steps = [h for h, _ in self.line.rises(self.o) if reach < abs(h) < part * reach]
         out = max(steps, key=left, default=0.0)
         within, trifle = math.copysign(reach, out), max(100 * noise, 1e-3 * left(out))
+        small = 0
         for _ in range(HALVINGS if out and left(out) > 3 * trifle else 0):
             middle = (within + out) / 2
             within, out = (within, middle) if left(middle) > trifle else (middle, out)
-            if left(out) <= 3 * trifle:
+            small = small + 1 if left(out) <= 3 * trifle else 0  # once may be a jump that is made up for
+            if small == 4:
                 return True
             if left(out) > 10 * gap * abs(out - within):  # so steep that it is none
                 return False

@@ -177,9 +177,8 @@ def test_no_right_gradient_of_the_bank_is_accused_and_evaluations_are_few() -> N
         for row, floor in zip(found.rows, task.floors, strict=True):
             seen = row.verdict == "ok" or (near and row.resolution < 1e-4)
             assert seen or 1e3 * floor > 1e-5, (task, row)
-            assert counts[-1] <= (100 if near else 70 if 1e3 * floor <= 1e-5 else 80), (task, counts[-1])
-    assert sorted(counts)[len(counts) // 2] <= 25
-    assert sorted(counts)[len(counts) * 3 // 4] <= 45
+            assert counts[-1] <= (120 if near else 60 if 1e3 * floor <= 1e-5 else 80), (task, counts[-1])
+    assert sorted(counts)[len(counts) * 3 // 4] <= 42
 
 
 @pytest.mark.parametrize("fault", [1e-1, -1e-3, 1e-4, -2.0])
@@ -190,7 +189,11 @@ def test_every_fault_in_the_bank_that_rounding_shows_is_found(fault: float) -> N
                 found = on_bank(task, (*task.gradient[:i], slope * (1 + fault), *task.gradient[i + 1 :]))
                 assert found.rows[i].verdict == "wrong", (task, i, str(found))
                 assert found.rows[i].resolution <= abs(fault)
-                assert found.evaluations <= 115 * len(task.xs), (task, i, found.evaluations)
+                assert found.evaluations <= (130 if task.name in kinked(math) else 100) * len(task.xs), (
+                    task,
+                    i,
+                    found.evaluations,
+                )
 
 
 def test_a_derivative_of_0_is_refused_where_rounding_makes_stairs() -> None:

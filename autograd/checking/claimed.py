@@ -16,12 +16,11 @@ from functools import partial
 
 from .box import BlackBox, attempted
 from .claims import Claim, Matrix
-from .differences import Differences
+from .differences import EPSILON, RESOLUTION, Differences
 from .examine import SAFETY, hear, judge, resolve, settle_zeros
-from .glance import Glance
-from .lines import RESOLUTION, Line, Slope
+from .lines import Line, Slope
 from .report import GradientRow
-from .rounding import EPSILON, SPACING, natural_length, noise_along
+from .rounding import SPACING, natural_length, noise_along
 from .taylor import Remainder, remainder
 
 EXACT = (
@@ -91,56 +90,12 @@ class Claimed:
 
     def along(self, line: Line, claims: Sequence[float], roundings: Sequence[Callable[[], float]]) -> list[GradientRow]:
         """The rows of all outputs along a line, on which these are the slopes that are claimed."""
-        rows = [self.at_a_glance(line, o, claim, roundings[o]) for o, claim in enumerate(claims)]
-        if None not in rows:
-            return [row for row in rows if row is not None]
-        line = line.afresh()
         guides = [self.guide(line, o, claim) for o, claim in enumerate(claims)]
-        found = []
+        rows = []
         for o, (claim, noise) in enumerate(zip(claims, self.noise(line, guides), strict=True)):
             line.allowed = max(FIRST_LOOK, len(line.taken) + 40) if o else FIRST_LOOK
-            found.append(rows[o] or self.row(line, o, claim, noise, guides[o], roundings[o]))
-        return found
-
-    def at_a_glance(
-        self, line: Line, o: int, claim: float, rounding_of_claim: Callable[[], float]
-    ) -> GradientRow | None:
-        """The row, if a first look leaves no doubt of it."""
-        if not math.isfinite(self.ys[o]) or not math.isfinite(claim):
-            return None
-        noise = self.floor(o)
-        slope = Glance(line, o, noise, claim, opaque=True).slope(claim)
-        if slope is None:
-            return None
-        row = GradientRow(1, "", (), claim, claim, math.nan, math.inf, math.inf, "inconclusive")
-        rounding = self.judged(row, slope, rounding_of_claim)
-        second = self.remainder(row, line, o, noise)
-        if row.verdict == "wrong":
-            differences = Differences(line, o, noise, claim, opaque=True)
-            differences.sides = [-1, 1]
-            if differences.stairs(slope) or self.doubt(row, differences, slope, rounding):
-                return None
-            if second.contradicts(claim, row.numeric):
-                return None
-        hear(row, second)
-        return row if row.verdict in ("ok", "wrong") else None
-
-    def judged(self, row: GradientRow, slope: Slope, rounding_of_claim: Callable[[], float]) -> float:
-        """Judge a row; the rounding in its claim, into which more is looked if it is contradicted by little."""
-        rounding, claim = self.rounding(row), row.claimed
-        judge(row, claim, claim, slope, rounding, self.resolution)
-        if row.verdict == "wrong" and abs(claim - slope.value) < 1e-2 * abs(claim):
-            rounding += rounding_of_claim()
-            judge(row, claim, claim, slope, rounding, self.resolution)
-        return rounding
-
-    def doubt(self, row: GradientRow, differences: Differences, slope: Slope, rounding: float) -> float:
-        """How far a slope that contradicts a claim by little may be off, as that of a solver; 0.0 where that makes no
-        difference."""
-        gap = abs(row.claimed - row.numeric)
-        if not differences.line.single or gap >= 0.1 * abs(row.numeric):
-            return 0.0
-        return differences.jump_over_distance(slope, gap / SAFETY / 2 - rounding)
+            rows.append(self.row(line, o, claim, noise, guides[o], roundings[o]))
+        return rows
 
     def guide(self, line: Line, o: int, claim: float) -> float:
         """About the slope: what is claimed or, if that is 0 or none, the steepest of a few quotients."""
@@ -190,7 +145,11 @@ class Claimed:
         if not math.isfinite(claim):
             row.note, row.numeric, row.error = "the claim is not finite", slope.value, slope.error
             return row
-        rounding = self.judged(row, slope, rounding_of_claim)
+        rounding = self.rounding(row)
+        judge(row, claim, claim, slope, rounding, self.resolution)
+        if row.verdict == "wrong" and abs(claim - slope.value) < 1e-2 * abs(claim):
+            rounding += rounding_of_claim()
+            judge(row, claim, claim, slope, rounding, self.resolution)
         if row.verdict == "inconclusive" and not claim and guide:  # the guess was none
             line.allowed = len(line.taken) + SECOND_LOOK
             line.at(GUESSES[0] * line.unit)
@@ -200,18 +159,15 @@ class Claimed:
             slope = differences.slope()
             judge(row, claim, claim, slope, rounding, self.resolution)
         if row.verdict in ("wrong", "inconclusive") and not slope.kind and slope.error < math.inf:
-            taken, floor, near = dict(line.taken), self.floor(o), None
-            if row.verdict == "wrong":
-                near = differences.beside(claim, slope, floor)
-            elif noise <= 8 * floor:
-                near = Differences(line, o, floor, guide, opaque=True).nearer(slope, floor)
+            before, near = row.verdict, self.beside(row, line, differences, slope, noise)
             if near is not None:
                 judge(row, claim, claim, near, rounding, self.resolution)
-            else:
-                line.forget_all_but(taken)
+                if before == "wrong" and row.verdict == "inconclusive":  # the claim is not confirmed by that
+                    judge(row, claim, claim, slope, rounding, self.resolution)
         if row.verdict == "wrong" and not slope.kind and slope.reach and (stair := differences.stairs(slope)):
             judge(row, claim, claim, differences.beyond(stair), rounding, self.resolution)
-        if row.verdict == "wrong" and not slope.kind and (doubt := self.doubt(row, differences, slope, rounding)):
+        small = line.single and abs(claim - row.numeric) < 0.1 * abs(row.numeric)
+        if row.verdict == "wrong" and not slope.kind and small and (doubt := differences.jump_over_distance(slope)):
             judge(row, claim, claim, replace(slope, error=max(slope.error, doubt)), rounding, self.resolution)
             row.note = row.note or "f jumps near by, as a solver that stops at a tolerance"
         if row.verdict == "still":
@@ -222,6 +178,21 @@ class Claimed:
             row.note = "the two witnesses differ: near by, the Taylor remainder falls as it should"
         hear(row, second)
         return row
+
+    def beside(
+        self, row: GradientRow, line: Line, differences: Differences, slope: Slope, noise: float
+    ) -> Slope | None:
+        """The slope nearer to x than a kink, if there is one that windows were too wide for; it is then seen whether
+        the claim is right there, or, of one that nothing was known of, whether it is wrong."""
+        taken, floor = dict(line.taken), self.floor(differences.o)
+        near = None
+        if row.verdict == "wrong":
+            near = differences.beside(row.claimed, slope, floor)
+        elif noise <= 8 * floor:
+            near = Differences(line, differences.o, floor, differences.guide, opaque=True).nearer(slope, floor)
+        if near is None:
+            line.forget_all_but(taken)
+        return near
 
     def remainder(self, row: GradientRow, line: Line, o: int, noise: float) -> Remainder:
         return remainder(line.rises(o), row.claimed, noise)

@@ -9,15 +9,25 @@ ratio of small whole numbers, nor a simple part of a power of 2: so they cannot 
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from .fits import fit
-from .lines import ENOUGH, FINE, GOLDEN, GRID, ONE_SIDED, TWO_SIDED, Line, Sample, Slope, Window, Windows
-from .rounding import EPSILON
+from .lines import SMALLEST, Line, Sample, Slope, Window
+from .rounding import natural_length
+
+EPSILON = sys.float_info.epsilon
+RESOLUTION = 1e-5  # "ok" is said only where a fault of this size, relative to the derivative, would have been seen
+ENOUGH = 2e-7  # the relative error of which larger steps are not tried against rounding
+FINE = 1e-10  # the relative error of which smaller steps are not tried
+FIRST = 0.0418  # the size of the first window, relative to x, 1 or f / f'
+GRID = 8.0  # the ratio of the sizes of windows: so few that several outputs share their samples
+WIDER = 2  # windows that are larger than the first, for slopes that rounding hides from it
+SCOUTS = 9  # at most, on either side
+DEEPER = (2.0**-400, 2.0**-700, 2.0**-960)
 
 EVALUATIONS = 60  # of f along a line for one output, at most, unless a claim is wrong; about 30 for a smooth one
 
@@ -26,33 +36,90 @@ WIDEST = 1e-3  # the tread of a stair that rounding makes, relative to x or 1
 TREAD = 13  # steps of the search for its end, which other outputs share, and so may go beyond what is allowed for one
 WIDE = 0.35  # where the jumps of solvers are looked for, relative to x or 1: in an interval that is halved
 HALVINGS = 23
-APART = 6.0
-LARGER = 6
+BENDS = 20  # halvings of an interval in which f departs from a polynomial
+APART = 6.0  # the ratio of steps, at least, of which what is left is compared
+LARGER = 6  # windows, at most, up to the kink
 SMALL = 0.03  # how large such a jump may be, relative to f
 
+TWO_SIDED = tuple(math.sqrt(v) for v in (35 / 36, 0.625, 0.33, 0.12, 1 / 60))
+ONE_SIDED = tuple(math.sqrt(v) for v in (0.971, 0.818, 0.624, 0.43, 0.255, 0.13, 0.0529 + 1e-3, 0.0145, 0.0016))
 FEW = tuple(math.sqrt(v) for v in (0.96, 0.58, 0.37, 0.19, 0.06, 0.007))
+GOLDEN = (math.sqrt(5) - 1) / 2
 
 
-class Differences(Windows):
-    """What can be told of one output's slope along a line."""
+class Differences:
+    """What can be told of one output's slope along a line.
+
+    ``noise`` is the rounding in f, as far as it is known; ``opaque``: some of it was estimated, or f is not known to be
+    smooth between floats that are far apart.  ``guide`` is the slope that is claimed: it has a say in the choice of
+    the steps, and in nothing else.
+    """
 
     def __init__(self, line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool = False) -> None:
-        super().__init__(line, o, noise, guide, opaque, GOLDEN if again else 1.0)
+        self.line, self.o, self.noise, self.opaque = line, o, noise, opaque
+        self.before = len(line.taken)
+        self.y, self.guide = line.ys[o], abs(guide)
+        x, spacing = abs(line.x), line.spacing
+        self.first = FIRST * line.unit * (GOLDEN if again else 1.0)
+        length = abs(self.y) / self.guide if self.y and self.guide else math.inf
+        self.start = self.on_grid(min(max(length, 2.0**-44 * x), line.unit) * self.first / line.unit)
+        natural = natural_length(x, self.y, self.guide) if opaque else x
+        bottom = max(2.0**-46 * natural, 8 * spacing, noise / self.guide / 0.03 if self.guide else 0.0)
+        decades = math.log(self.start / 3, 24.0) - math.log(min(bottom, self.start / 3), 24.0)
+        ratio = 24.0 ** max(1, math.ceil(decades / SCOUTS - 1e-9))
+        self.steps = [self.start / 3]
+        while self.steps[-1] > bottom:
+            jitter = 0.7 + 0.5 * (len(self.steps) * GOLDEN % 1)
+            self.steps.append(max(self.start / 3 * jitter * ratio ** -len(self.steps), spacing))
+        if ratio > 1e6:  # where x is tiny, f may change over distances as small
+            near = (part * x for part in (0.37, 3e-4, 1e-7, 3e-11))
+            self.steps = sorted({*self.steps, *(h for h in near if bottom < h < self.start)}, reverse=True)
+        if not x and bottom <= 8 * SMALLEST:
+            self.steps += DEEPER
+        self.steps = sorted({self.taken_near(step) for step in self.steps}, reverse=True)
+        self.close = not x or self.steps[-1] < x / 4  # or floats are sparse around x
+        self.scouts = {side: [self.sample(side * step) for step in self.steps] for side in (-1, 1)}
+        self.sides = [side for side in (-1, 1) if self.scouts[side][-1] is not None]
 
-    @functools.cached_property
-    def scouts(self) -> dict[int, list[Sample | None]]:
-        return {side: [self.sample(side * step) for step in self.steps] for side in (-1, 1)}
+    def taken_near(self, step: float) -> float:
+        """A step like this one that was taken already to both sides, or else this one."""
+        x, taken = self.line.x, self.line.taken
+        like = [h for t in taken if step / 4 < (h := t - x) < 4 * step and x - h in taken and h < self.start]
+        return min(like, key=lambda h: abs(math.log(h / step)), default=step)
 
-    @functools.cached_property
-    def sides(self) -> list[int]:
-        """On which f exists."""
-        return [side for side in (-1, 1) if self.scouts[side][-1] is not None]
+    def on_grid(self, reach: float) -> float:
+        """The next smaller size of a window."""
+        down = math.ceil(math.log(self.first, GRID) - math.log(reach, GRID) - 1e-9) if 0 < reach < math.inf else 0
+        return max(self.first * GRID ** -max(down, -WIDER), 8 * self.line.spacing)
+
+    def sample(self, step: float) -> Sample | None:
+        got = self.line.at(step)
+        if got is None or not math.isfinite(got[self.o] - self.y):
+            return None
+        return Sample(self.line.actual(step), got[self.o] - self.y)
 
     def window(self, reach: float, sides: Sequence[int], noise: float, parts: Sequence[float] = ()) -> Window | None:
-        found = super().window(reach, sides, noise, parts)
-        if found is not None and not found.scale and self.opaque:
-            return found._replace(error=max(found.error, self.tread(found.reach)))
-        return found
+        """The fit through steps of this size on these sides; None if f fails at one of them."""
+        spacing = self.line.spacing
+        samples, last, asked = [Sample(0.0, 0.0)], 0.0, reach
+        parts = parts or (TWO_SIDED if len(sides) == 2 else ONE_SIDED)
+        if any(self.sample(side * self.line.actual(reach * parts[0])) is None for side in sides):
+            return None
+        for part in reversed(parts):
+            last = max(self.line.actual(reach * part), last + spacing)
+            for side in sides:
+                found = self.sample(side * last)
+                if found is None:
+                    return None
+                samples.append(found)
+        samples.sort()
+        reach = max(abs(samples[0].step), samples[-1].step)
+        scale = max(abs(sample.rise) for sample in samples) / reach
+        found_fit = fit([s.step / reach for s in samples], [s.rise for s in samples], noise)
+        slope, error = found_fit.slope / reach, found_fit.error / reach
+        if not scale and self.opaque:
+            error = max(error, self.tread(reach))
+        return Window(reach, slope, error, scale, found_fit, asked)
 
     # ---- the search for a window
 
@@ -217,6 +284,15 @@ class Differences(Windows):
             return Slope(whole.slope, whole.error, whole.scale, whole.reach, one)
         return replace(limit, kind=one)
 
+    def may_turn(self, window: Window) -> bool:
+        """Whether f, if it is as steep as is claimed, may turn between the steps that were taken: it would rise by more
+        than it does in all between two floats near by; or, where it moves by much more than rounding, in a hundred."""
+        rise, step = window.scale * window.reach, self.guide * self.line.spacing
+        if window.reach < 1e4 * self.line.spacing and step > rise:
+            return True
+        wide = self.opaque and window.reach > 1e6 * self.line.spacing
+        return wide and 1e4 * EPSILON * abs(self.y) < rise < 100 * step
+
     def kinked(self) -> bool:
         """Whether the quotients settle on either side, but not to the same slope."""
         settled = set(self.settled(self.sides))
@@ -313,13 +389,12 @@ class Differences(Windows):
             within, end = (middle, end) if holds(middle) else (within, middle)
         return end
 
-    def jump_over_distance(self, found: Slope, least: float) -> float:
+    def jump_over_distance(self, found: Slope) -> float:
         """How far a slope may be from that of what f stands for, if f jumps now and then by little, as a solver does
-        that stops at a tolerance: the jump over its distance from x; 0.0 if none is seen, or it is less than that."""
-        wide, end = None, self.sample(self.line.actual(WIDE * self.line.unit * TWO_SIDED[0]))
-        seen = end is not None and EPSILON * abs(end.rise) < SMALL * abs(self.y)  # or it is rounding
-        if seen and found.reach < WIDE * self.line.unit:
-            wide = self.window(WIDE * self.line.unit, self.sides, self.noise)
+        that stops at a tolerance: the jump over its distance from x; 0.0 if none is seen."""
+        wide = (
+            self.window(WIDE * self.line.unit, self.sides, self.noise) if found.reach < WIDE * self.line.unit else None
+        )
         if wide is None or wide.fit.noise <= 4 * self.noise:
             return 0.0
 
@@ -330,16 +405,9 @@ class Differences(Windows):
         steps = sorted(h for t in self.line.taken if abs(h := t - self.line.x) <= wide.reach)
         pairs = [(abs(left(b) - left(a)), a, b) for a, b in itertools.pairwise(steps) if b - a > 1e-3 * wide.reach]
         first, a, b = max(pairs)
-        gap = first
         for k in range(HALVINGS):
-            if k > 2 and 2 * gap < least * min(abs(a), abs(b)) and a * b > 0:
-                return 0.0
             middle = (a + b) / 2
-            (other, _), (gap, (a, b)) = sorted(
-                [(abs(left(middle) - left(a)), (a, middle)), (abs(left(b) - left(middle)), (middle, b))]
-            )
-            if k > 10 and other > 0.3 * gap:  # f moves as much elsewhere: a wave
-                return 0.0
+            gap, a, b = max((abs(left(middle) - left(a)), a, middle), (abs(left(b) - left(middle)), middle, b))
             if not max(first / 100 if k > 6 else 0.0, 100 * self.noise) < gap < SMALL * abs(self.y):
                 return 0.0
         return gap / max(abs(a), abs(b))
@@ -356,7 +424,7 @@ class Differences(Windows):
             return None
         best, ended = None, False
         for k in range(LARGER):
-            window = super().window(reach, self.sides, noise)
+            window = self.window(reach, self.sides, noise)
             if window is not None and window.fit.noise <= 4 * noise:
                 best, reach = window, reach * GRID
             elif k and best is None:
@@ -387,7 +455,7 @@ class Differences(Windows):
             gap = abs(mean - found.value)
             if gap > found.error and abs(mean - other) < more + 1e-3 * gap and abs(mean - third) < most + 1e-3 * gap:
                 reach = self.on_grid(step)
-                window = super().window(reach, self.sides, noise) if room < 1e-3 * gap and reach <= step else None
+                window = self.window(reach, self.sides, noise) if room < 1e-3 * gap and reach <= step else None
                 if window is None or window.fit.noise > 4 * noise:
                     return None
                 return self.beside(window.slope, found, noise)
@@ -405,6 +473,38 @@ class Differences(Windows):
                 break
             before, now, last = now, step, (step, rise, left)
         return before
+
+    def bends(self, window: Window, noise: float, gap: float, part: float) -> bool:
+        """Whether f departs from a window's cubic, within so many times its size, without a jump.
+
+        It departs where more than a trifle is left.  A slope that is other by ``gap`` is no more than a trifle there.
+        """
+        reach = window.reach
+        ahead, behind = self.sample(reach), self.sample(-reach)
+        if ahead is None or behind is None:
+            return False
+        square = (ahead.rise + behind.rise) / 2 / reach**2
+        cube = ((ahead.rise - behind.rise) / 2 / reach - window.slope) / reach**2
+
+        def left(step: float) -> float:
+            sample = self.sample(step)
+            return (
+                math.inf if sample is None else abs(sample.rise - step * (window.slope + step * (square + step * cube)))
+            )
+
+        steps = [h for h, _ in self.line.rises(self.o) if reach < abs(h) < part * reach]
+        out = max(steps, key=left, default=0.0)
+        within, trifle = math.copysign(reach, out), max(100 * noise, 1e-3 * left(out))
+        small = 0
+        for _ in range(BENDS if out and left(out) > 3 * trifle else 0):
+            middle = (within + out) / 2
+            within, out = (within, middle) if left(middle) > trifle else (middle, out)
+            small = small + 1 if left(out) <= 3 * trifle else 0  # once may be a jump that is made up for
+            if small == 4:
+                return True
+            if left(out) > 10 * gap * abs(out - within):  # so steep that it is none
+                return False
+        return False
 
     def limit(self) -> Slope:
         """For want of better the quotient at the smallest steps, if rises vanish there, and how much it changed."""

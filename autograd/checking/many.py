@@ -17,10 +17,10 @@ from typing import Any
 from .box import BlackBox
 from .claimed import Claimed
 from .claims import ByColumns
+from .differences import EPSILON
 from .examine import resolve
 from .lines import Line
 from .report import Directions, GradientRow
-from .rounding import EPSILON
 
 FEW = 3  # coordinates that are named
 BUDGET = 200  # evaluations, after which no other is looked for

@@ -131,8 +131,9 @@ def smooth_length(f: Callable[[Any], Any], x: Any, slope: Any, scale: float) -> 
     h = mp.mpf(scale)
     for _ in range(1200):
         try:
-            if all(abs((f(x + s * h) - f(x)) / (s * h) - slope) < abs(slope) / 2 for s in (1, -1, 0.7, -0.6, 0.1)):
-                return float(h)
+            quotients = [(f(x + s * h) - f(x)) / (s * h) for s in (1, -1, 0.7, -0.6, 0.1)]
+            if all(isinstance(q, mp.mpf) and abs(q - slope) < abs(slope) / 2 for q in quotients):
+                return float(h)  # and no complex number, as beyond the end of the domain
         except (ValueError, ZeroDivisionError, TypeError):
             pass
         h /= 2
@@ -314,6 +315,46 @@ def several(m: Any) -> dict[str, tuple[Callable[[Any], Any], tuple[tuple[float, 
     }  # fmt: skip
 
 
+def sums(m: Any) -> dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], tuple[float, ...]]]:
+    """Functions of one number that are sums of two terms, in the arithmetic of the module ``m``; of the second rounding
+    makes stairs, with treads that are wide beside the rounding of the first.  One of the terms may be left out."""
+    c = m.mpf if hasattr(m, "mpf") else float
+    return {
+        "and a log of one and a square": (lambda x: x, lambda x: m.log(1 + x * x), (1e-2, 1e-4, 1e-5)),
+        "and a versine": (lambda x: 3 * x, lambda x: 1 - m.cos(x), (1e-1, 1e-3, 1e-4)),
+        "and an exponential less one": (lambda x: x * x, lambda x: m.exp(x) - 1, (1e-1, 1e-3, 1e-6)),
+        "and a root less one": (lambda x: m.sin(x), lambda x: m.sqrt(1 + x) - 1, (0.3, 1e-3, 1e-6)),
+        "and a root of one and a square": (lambda x: x / 2, lambda x: m.sqrt(1 + x * x) - 1, (1e-1, 1e-3, 1e-4)),
+        "and interest": (lambda x: c(0.1) * x, lambda x: (1 + x) ** 12 - 1, (1e-1, 1e-3, 1e-6)),
+        "and a log of a tail": (lambda x: x, lambda x: m.log(1 - m.tanh(x)), (0.3, 2.0, 6.43)),
+        "and a softplus": (lambda x: 2 * x, lambda x: m.log(1 + m.exp(x)), (1e-6, 3.0, -8.0)),
+        "entropy": (lambda x: -x * m.log(x), lambda x: -(1 - x) * m.log(1 - x), (1e-9, 1e-3, 0.2, 0.999, 1 - 1e-6)),
+        "log sum": (lambda x: m.sin(x) / 4, lambda x: m.log(m.exp(x) + m.exp(2 * x) + 1), (1e-5, 0.5, -5.0)),
+        "and a hinge": (lambda x: x / 4, lambda x: max(x - 1, c(0)), (1.1, 1.001, 1.00001)),
+    }  # fmt: skip
+
+
+def kinked(m: Any) -> dict[str, tuple[Callable[[Any], Any], float]]:
+    """Functions of one number with a kink, or of which the second derivative jumps, and where; in the arithmetic of the
+    module ``m``."""
+    c = m.mpf if hasattr(m, "mpf") else float
+    return {
+        "Huber": (lambda x: x * x / 2 if abs(x) < 1 else abs(x) - c(0.5), 1.0),
+        "ELU": (lambda x: x if x > 0 else m.exp(x) - 1, 0.0),
+        "ELU aside": (lambda x: x - 2 + c(0.5) if x > 2 else m.exp(x - 2) - c(0.5), 2.0),
+        "SELU": (lambda x: c(1.0507) * x if x > 0 else c(1.7581) * (m.exp(x) - 1), 0.0),
+        "rectified and more": (lambda x: max(x - 3, c(0)) + x * x, 3.0),
+        "size and more": (lambda x: abs(x - c(0.7)) + m.sin(x), 0.7),
+        "larger of two": (lambda x: max(m.exp(x), 1 + 2 * x), 0.0),
+        "leaky rectifier": (lambda x: x + 20 if x > -20 else (x + 20) / 100, -20.0),
+        "softsign": (lambda x: x / (1 + abs(x)), 0.0),
+        "quantile loss": (lambda x: max(c(0.9) * (5 - x), c(0.1) * (x - 5)), 5.0),
+    }  # fmt: skip
+
+
+DISTANCES = (1e-1, -1e-2, 1e-3, -1e-4, 1e-5, -1e-6)  # from a kink, relative to its place or 1
+
+
 def unlike() -> dict[str, tuple[Callable[[list[float]], float], Callable[[Any], Any], tuple[tuple[float, ...], ...]]]:
     """Functions as floats give them, and what they stand for in mpmath: in single precision, of solvers, with noise."""
     exp, sin = np.exp, np.sin
@@ -374,6 +415,16 @@ def tasks(each: int = 99) -> tuple[Task, ...]:
         of_one = lambda x, f=f: float(f(x[0]))  # noqa: E731  # as short as its formula
         true = lambda x, f=exact[name][0]: f(x[0])  # noqa: E731  # as short as its formula
         found += [task(name, of_one, true, (x,)) for x in points[:each]]
+    for name, (first, second, points) in sums(math).items():
+        one, two, _ = sums(mp)[name]
+        of_both = lambda x, first=first, second=second: first(x[0]) + second(x[0])  # noqa: E731  # as short as its formula
+        true = lambda x, one=one, two=two: one(x[0]) + two(x[0])  # noqa: E731  # as short as its formula
+        found += [task(name, of_both, true, (x,)) for x in points[:each]]
+    exact_kinked = kinked(mp)
+    for name, (f, at) in kinked(math).items():
+        of_one = lambda x, f=f: float(f(x[0]))  # noqa: E731  # as short as its formula
+        true = lambda x, f=exact_kinked[name][0]: f(x[0])  # noqa: E731  # as short as its formula
+        found += [task(name, of_one, true, (at + d * (abs(at) or 1.0),)) for d in DISTANCES[:each]]
     for name, (f, points) in several(math).items():
         found += [task(name, f, exact_several[name][0], xs) for xs in points[:each]]
     for name, (f, true, points) in unlike().items():

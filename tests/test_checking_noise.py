@@ -12,7 +12,7 @@ import pytest
 
 from autograd.checking import GradientMismatch, GradientRow, check_grads
 from autograd.checking.rounding import natural_length, noise_along
-from tests.bank import Task, bisected, descent, fixed_point, mp, on, ripple, tasks
+from tests.bank import Task, bisected, descent, fixed_point, kinked, mp, on, ripple, sums, tasks
 
 
 def row(f: Callable[[float], float], x: float, slope: float) -> GradientRow:
@@ -177,3 +177,91 @@ def test_where_a_function_stands_still_a_slope_is_wrong_and_none_is_right(x: flo
     assert row(relu, x, 0.0).verdict == "ok"
     for claim in (1.0, 0.01, -0.01):
         assert row(relu, x, claim).verdict == "wrong"
+
+
+# ---- stairs of rounding, and kinks beside the point ------------------------------------------------------------------
+
+
+def named(kind: Callable[[object], dict[str, object]]) -> list[Task]:
+    return [task for task in tasks() if task.name in kind(math)]
+
+
+def term(name: str, k: int, x: float) -> float:
+    """The slope of one of the two terms of a sum."""
+    f, at, h = sums(mp)[name][k], mp.mpf(x), mp.mpf(10) ** -60
+    return float((f(at + h) - f(at - h)) / (2 * h))
+
+
+@pytest.mark.parametrize("name", sums(math))
+def test_a_term_left_out_is_found_where_rounding_makes_stairs_of_it(name: str) -> None:
+    for task in named(sums):
+        if task.name == name and task.xs[0] in sums(math)[name][2]:
+            x, slope, f = task.xs[0], task.gradient[0], lambda x, task=task: task.f([x])
+            assert row(f, x, slope).verdict == "ok"
+            for k in (0, 1):
+                left_out = term(name, 1 - k, x)
+                if abs(left_out / slope) > 1e-5 and abs(left_out / slope) > 1e3 * task.floors[0]:
+                    found = row(f, x, slope - left_out)
+                    assert found.verdict == "wrong" or (x == 1e-6 and found.verdict == "inconclusive"), (task, k, found)
+
+
+@pytest.mark.parametrize("name", kinked(math))
+def test_beside_a_kink_the_slope_of_the_side_is_right_and_nothing_else(name: str) -> None:
+    for task in named(kinked):
+        if task.name == name:
+            x, slope, f = task.xs[0], task.gradient[0], lambda x, task=task: task.f([x])
+            right = row(f, x, slope)
+            assert right.verdict == "ok" or right.resolution < 1e-4, right
+            for factor in (1.1, 0.9, 1.001, 1.0001, 2.0, 0.5, -1.0, 0.0):
+                assert row(f, x, factor * slope).verdict == "wrong", (task, factor)
+
+
+@pytest.mark.parametrize("distance", [1e-2, 1e-3, 1e-5, 1e-6])
+@pytest.mark.parametrize("at", [0.0, 1.0, 3.78, -20.0])
+def test_where_a_rectifier_is_0_a_slope_of_0_is_right(at: float, distance: float) -> None:
+    x = at - distance * (abs(at) or 1.0)
+    f = lambda x: max(x - at, 0.0)  # noqa: E731  # as short as its formula
+    assert row(f, x, 0.0).verdict == ("inconclusive" if at == 0.0 and distance == 1e-3 else "ok")
+    assert row(f, x, 1.0).verdict == row(f, x, -0.3).verdict == "wrong"
+
+
+@pytest.mark.parametrize("height", [1e-3, 1e-6, 1e-9])
+def test_a_tread_is_no_side_of_a_kink(height: float) -> None:
+    """Near x the function has the slope of its first term alone, to all digits; it leaves it by a jump."""
+    f = lambda x: math.floor(x / height) * height  # noqa: E731  # as short as its formula
+    for x in (0.3000004, 1.71, -2.9):
+        assert row(f, x, 0.0).verdict == "wrong"
+        assert row(f, x, 1.0).passed
+
+
+STAMP = 1.7e9 + 0.25  # large beside what f depends on, as a time of day is
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "truth", "left_out"),
+    [
+        # of a large x the last bit is much, but f has it exactly
+        (lambda t: (t - (STAMP - 50)) + 1e-8 * math.tanh(1e3 * (t - STAMP)), STAMP, 1 + 1e-5, 1.0),
+        (lambda t: 50 * (t - (STAMP - 0.37)) + 3e-8 * math.sin(1.4e4 * (t - STAMP)), STAMP, 50 + 4.2e-4, 50.0),
+        # stairs with treads so wide that a window has room on one, and curvature beside them
+        (lambda t: t * t + float(np.float16(0.000136 * t)), 0.5900722125807594, None, 2 * 0.5900722125807594),
+        (lambda t: math.sin(t) + ((4.3e8 - 0.00026 * t) - 4.3e8), 2.52, None, math.cos(2.52)),
+        (lambda t: math.exp(t) + ((2.3e9 + 0.00068 * t) - 2.3e9), 1.92, None, math.exp(1.92)),
+        (lambda t: t**3 - t + 7e-4 * int(1393 * t) / 1393, 1.87, None, 3 * 1.87**2 - 1),
+        (lambda t: math.log(t) + round(0.00033 * t, 7), 0.336, None, 1 / 0.336),
+    ],
+)
+def test_a_small_term_left_out_is_found(
+    f: Callable[[float], float], x: float, truth: float | None, left_out: float
+) -> None:
+    """Where no truth is given, the function as floats have it is accused of right claims as well."""
+    assert row(f, x, left_out).verdict == "wrong"
+    if truth is not None:
+        assert row(f, x, truth).verdict == "ok"
+
+
+@pytest.mark.parametrize(("p", "change", "w"), [(0.2, 1e-3, 0.6), (0.1, -1.5e-4, 0.55), (0.18, -0.0071, 0.6)])
+def test_one_jump_as_of_a_solver_is_no_fault(p: float, change: float, w: float) -> None:
+    x = 0.7
+    f = lambda t: math.sin(t) if t > x + p else math.sin(t) + change * math.cos(x) * (t - x - w * p)  # noqa: E731  # as short as its formula
+    assert row(f, x, math.cos(x)).verdict == "inconclusive"

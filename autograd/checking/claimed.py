@@ -16,8 +16,9 @@ from functools import partial
 
 from .box import BlackBox, attempted
 from .claims import Claim, Matrix
-from .differences import EPSILON, RESOLUTION, Differences
+from .differences import EPSILON, RESOLUTION
 from .examine import SAFETY, hear, judge, resolve, settle_zeros
+from .kinks import Sided
 from .lines import Line, Slope
 from .report import GradientRow
 from .rounding import SPACING, natural_length, noise_along
@@ -140,7 +141,7 @@ class Claimed:
         if not math.isfinite(self.ys[o]):
             row.note = f"the function is {self.ys[o]}"
             return row
-        differences = Differences(line, o, noise, guide, opaque=True)
+        differences = Sided(line, o, noise, guide, opaque=True)
         slope = differences.slope()
         if not math.isfinite(claim):
             row.note, row.numeric, row.error = "the claim is not finite", slope.value, slope.error
@@ -155,9 +156,15 @@ class Claimed:
             line.at(GUESSES[0] * line.unit)
             guide = self.remainder(row, line, o, noise).bound
             noise = max(noise, self.noise(line, [guide] * len(self.ys))[o])
-            differences = Differences(line, o, noise, guide, opaque=True)
+            differences = Sided(line, o, noise, guide, opaque=True)
             slope = differences.slope()
             judge(row, claim, claim, slope, rounding, self.resolution)
+        if row.verdict in ("wrong", "inconclusive") and not slope.kind and slope.error < math.inf:
+            before, near = row.verdict, self.beside(row, line, differences, slope, noise)
+            if near is not None:
+                judge(row, claim, claim, near, rounding, self.resolution)
+                if before == "wrong" and row.verdict == "inconclusive":  # the claim is not confirmed by that
+                    judge(row, claim, claim, slope, rounding, self.resolution)
         if row.verdict == "wrong" and not slope.kind and slope.reach and (stair := differences.stairs(slope)):
             judge(row, claim, claim, differences.beyond(stair), rounding, self.resolution)
         small = line.single and abs(claim - row.numeric) < 0.1 * abs(row.numeric)
@@ -172,6 +179,19 @@ class Claimed:
             row.note = "the two witnesses differ: near by, the Taylor remainder falls as it should"
         hear(row, second)
         return row
+
+    def beside(self, row: GradientRow, line: Line, differences: Sided, slope: Slope, noise: float) -> Slope | None:
+        """The slope nearer to x than a kink, if there is one that windows were too wide for; it is then seen whether
+        the claim is right there, or, of one that nothing was known of, whether it is wrong."""
+        taken, floor = dict(line.taken), self.floor(differences.o)
+        near = None
+        if row.verdict == "wrong":
+            near = differences.beside(row.claimed, slope, floor)
+        elif noise <= 8 * floor:
+            near = Sided(line, differences.o, floor, differences.guide, opaque=True).nearer(slope, floor)
+        if near is None:
+            line.forget_all_but(taken)
+        return near
 
     def remainder(self, row: GradientRow, line: Line, o: int, noise: float) -> Remainder:
         return remainder(line.rises(o), row.claimed, noise)

@@ -38,7 +38,13 @@ class Line:
         self.unit = max(1.0, abs(self.x))
         self.spacing = format.spacing(self.x) if self.x else max(SMALLEST, format.least)
         self.taken: dict[float, list[float] | None] = {}
+        self.known: dict[float, list[float] | None] = {}  # what was taken before, by a look that told nothing
         self.allowed = math.inf  # evaluations, at most, as far as that can be kept
+
+    def forget_all_but(self, taken: dict[float, list[float] | None]) -> None:
+        """Go on as if no other samples than these were taken; but f is not called there again."""
+        self.known |= self.taken
+        self.taken = taken
 
     def has_room_for(self, count: int) -> bool:
         return len(self.taken) + count <= self.allowed
@@ -54,7 +60,9 @@ class Line:
     def at(self, step: float) -> list[float] | None:
         """The outputs at x + step; None where the function fails."""
         t = self.format.nearest(self.x + step)
-        if t not in self.taken:
+        if t not in self.taken and t in self.known:
+            self.taken[t] = self.known[t]
+        elif t not in self.taken:
             try:
                 found = self.f(self.moved(t)) if math.isfinite(t) else None
             except (*ERRORS, TypeError):  # TypeError: ** of a negative float gave a complex number

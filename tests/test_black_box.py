@@ -177,8 +177,8 @@ def test_no_right_gradient_of_the_bank_is_accused_and_evaluations_are_few() -> N
         for row, floor in zip(found.rows, task.floors, strict=True):
             seen = row.verdict == "ok" or (near and row.resolution < 1e-4)
             assert seen or 1e3 * floor > 1e-5, (task, row)
-            assert counts[-1] <= (120 if near else 70 if 1e3 * floor <= 1e-5 else 80), (task, counts[-1])
-    assert sorted(counts)[len(counts) * 3 // 4] <= 42
+            assert counts[-1] <= (100 if near else 60 if 1e3 * floor <= 1e-5 else 80), (task, counts[-1])
+    assert sorted(counts)[len(counts) * 3 // 4] <= 40
 
 
 @pytest.mark.parametrize("fault", [1e-1, -1e-3, 1e-4, -2.0])
@@ -189,11 +189,8 @@ def test_every_fault_in_the_bank_that_rounding_shows_is_found(fault: float) -> N
                 found = on_bank(task, (*task.gradient[:i], slope * (1 + fault), *task.gradient[i + 1 :]))
                 assert found.rows[i].verdict == "wrong", (task, i, str(found))
                 assert found.rows[i].resolution <= abs(fault) or task.name in kinked(math)  # a mean of two slopes
-                assert found.evaluations <= (130 if task.name in kinked(math) else 100) * len(task.xs), (
-                    task,
-                    i,
-                    found.evaluations,
-                )
+                most = (130 if task.name in kinked(math) else 100) * len(task.xs)
+                assert found.evaluations <= most, (task, i, found.evaluations)
 
 
 def test_a_derivative_of_0_is_refused_where_rounding_makes_stairs() -> None:
@@ -204,7 +201,9 @@ def test_a_derivative_of_0_is_refused_where_rounding_makes_stairs() -> None:
         if task.gradient[i] and task.shows(i, -1.0)
     ]
     assert not any(found.passed for found in counts)
-    assert max(found.evaluations / len(found.point) for found in counts) <= 130
+    evaluations = sorted(found.evaluations / len(found.point) for found in counts)
+    assert evaluations[-3] <= 110
+    assert evaluations[-1] <= 130  # of a coarse bisection, and of interest near 0
 
 
 @given(programs(), st.tuples(numbers(), numbers()), st.sampled_from((0, 1)), st.sampled_from((1.001, 0.9, -1.0)))

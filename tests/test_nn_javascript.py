@@ -47,7 +47,8 @@ def run(folder: Path, network: Network, steps: list[list[float]], before: str = 
     program = f'import {{ f, PARAMETERS }} from "./f.mjs";\n{before}\n'
     (folder / "main.mjs").write_text(f"{program}console.log(JSON.stringify({json.dumps(steps)}.map(x => f(x))))")
     done = subprocess.run([str(NODE), "main.mjs"], cwd=folder, capture_output=True, text=True, check=True, timeout=60)
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+    results: list[list[float]] = json.loads(done.stdout)
+    return results
 
 
 def mixed(seed: int, names: list[str] | tuple[str, ...], ends: tuple[str, ...] = ("linear",)) -> Network:

@@ -193,16 +193,17 @@ def test_a_cell_that_is_no_number_is_told_with_its_row(frame: Any, message: str)
 
 
 def test_validation_is_a_share_or_a_pair() -> None:
-    pair = [INPUTS, TARGETS]
-    wanted = fit(model(), INPUTS, TARGETS, epochs=1, validation=tuple(pair))  # type: ignore[arg-type]
-    assert fit(model(), INPUTS, TARGETS, epochs=1, validation=pair).validation_loss == wanted.validation_loss  # type: ignore[arg-type]
-    for wrong in (pd.DataFrame(INPUTS), "0.2", None):
+    wanted = fit(model(), INPUTS, TARGETS, epochs=1, validation=(INPUTS, TARGETS))
+    pair: Any = [INPUTS, TARGETS]  # as lists come from a file
+    assert fit(model(), INPUTS, TARGETS, epochs=1, validation=pair).validation_loss == wanted.validation_loss
+    wrongs: list[Any] = [pd.DataFrame(INPUTS), "0.2", None]
+    for wrong in wrongs:
         with pytest.raises(TypeError, match="validation must be a share of the samples or a pair"):
-            fit(model(), INPUTS, TARGETS, validation=wrong)  # type: ignore[arg-type]
+            fit(model(), INPUTS, TARGETS, validation=wrong)
 
 
 def test_hand_written_gradients_go_by_name() -> None:
     w = Value(2.0, "w")
     with pytest.raises(TypeError, match="diagnose takes a dict of hand-written derivatives, not Series"):
-        diagnose(w * w, {"w": w}, pd.Series({"w": 4.0}))  # type: ignore[arg-type]
+        diagnose(w * w, {"w": w}, pd.Series({"w": 4.0}))  # type: ignore[arg-type]  # the point
     assert diagnose(w * w, {"w": w}, pd.Series({"w": 4.0}).to_dict())

@@ -113,7 +113,7 @@ def test_files(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"must end in \.html"):
         animate(twice(), tmp_path / "backward.svg")
     with pytest.raises(TypeError, match="animate takes a Value or a Film, not float"):
-        animate(1.0)  # type: ignore[arg-type]
+        animate(1.0)  # type: ignore[arg-type]  # the point
 
 
 def test_in_jupyter_it_shows_itself_in_a_frame() -> None:

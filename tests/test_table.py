@@ -771,7 +771,7 @@ def faulty(row: Primitive, operand: int, change: Callable[[Any], Any]) -> Primit
         rule = right[operand]
         wrong: Any = (*right[:operand], lambda *args: change(rule(*args)), *right[operand + 1 :])
     else:
-        wrong = lambda y, *xs: [change(p) if i == operand else p for i, p in enumerate(right(y, *xs))]  # noqa: E731
+        wrong = lambda y, *xs: [change(p) if i == operand else p for i, p in enumerate(right(y, *xs))]  # noqa: E731  # as the other way
     return dataclasses.replace(row, partials=wrong)
 
 

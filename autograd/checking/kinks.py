@@ -15,6 +15,7 @@ from .rounding import EPSILON
 
 BENDS = 20  # halvings of an interval in which f departs from a polynomial
 APART = 6.0  # the ratio of steps, at least, of which what is left is compared
+BEYOND = 1.1 * GRID  # windows' sizes, at most, to where f is seen to depart
 LARGER = 6  # windows, at most, up to the kink
 
 
@@ -45,7 +46,7 @@ class Sided(Differences):
                 break
         if best is None or not ended or not best.error < 1e-2 * gap:
             return None
-        if abs(best.slope - claim) > 4 * best.error + 1e-7 * abs(claim) or not self.bends(best, noise, gap, 1.1 * GRID):
+        if abs(best.slope - claim) > 4 * best.error + 1e-7 * abs(claim) or not self.bends(best, noise, gap):
             return None
         return Slope(best.slope, best.error, best.scale, best.reach)
 
@@ -83,8 +84,8 @@ class Sided(Differences):
             before, now, last = now, step, (step, rise, left)
         return before
 
-    def bends(self, window: Window, noise: float, gap: float, part: float) -> bool:
-        """Whether f departs from a window's cubic, within so many times its size, without a jump.
+    def bends(self, window: Window, noise: float, gap: float) -> bool:
+        """Whether f departs from a window's cubic, not far beyond it, without a jump.
 
         It departs where more than a trifle is left.  Of a slope that is other by ``gap`` there is no more just beyond.
         """
@@ -101,7 +102,7 @@ class Sided(Differences):
                 math.inf if sample is None else abs(sample.rise - step * (window.slope + step * (square + step * cube)))
             )
 
-        steps = [h for h, _ in self.line.rises(self.o) if reach < abs(h) < part * reach]
+        steps = [h for h, _ in self.line.rises(self.o) if reach < abs(h) < BEYOND * reach]
         out = max(steps, key=left, default=0.0)
         within, trifle = math.copysign(reach, out), max(100 * noise, 1e-3 * left(out))
         small = 0

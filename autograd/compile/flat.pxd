@@ -26,6 +26,9 @@ cdef inline Py_ssize_t near_of(int a, int b, int c, int d, Py_ssize_t size) noex
         young = other
     return (<Py_ssize_t> young * 2) & (size - 1) & -NEAR
 
+cdef inline Py_ssize_t next_of(Py_ssize_t at, int left, int known, Py_ssize_t size) noexcept:
+    return at + 1 if left > 0 else size + ((known if left == 0 else at + 1) & (size - 1))
+
 cdef extern from *:
     unsigned long get_ident "PyThread_get_thread_ident"() noexcept
 

@@ -51,13 +51,17 @@ if not cython.compiled:  # in C, these come from flat.pxd
         shortly before, in the cache; once NEAR places are taken, it goes to the table's other half, by its hash."""
         return (2 * max(a, b, c, d)) & (size - 1) & -NEAR
 
+    def next_of(at: int, left: int, known: int, size: int) -> int:
+        """Where it is looked for next, ``left`` of the places near being left."""
+        return at + 1 if left > 0 else size + ((known if left == 0 else at + 1) & (size - 1))
+
 
 ADD, SUB, MUL, DIV, NEG = (CODES[name] for name in ("add", "sub", "mul", "div", "neg"))
 SELECT_LT, SELECT_LE, SELECT_EQ = (CODES[name] for name in ("select_lt", "select_le", "select_eq"))
 POW, TAKE, CALL = CODES["pow"], CODES["take"], CODES["call"]
 OPERANDS = memoryview(array("i", ARITY.values()))
 _getframe = sys._getframe
-NEAR = 8
+NEAR = 8  # places of the table that are looked at one after the other, a line of the cache
 EMPTY = -(1 << 31)  # what is no operand: no adjoint came yet
 RELATIONS = {SELECT_LT: operator.lt, SELECT_LE: operator.le, SELECT_EQ: operator.eq}
 FOLDED: dict[int, Any] = {code: rows.TABLE[name].fn for name, code in CODES.items() if name in rows.TABLE}
@@ -225,7 +229,7 @@ def _write(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
         left -= 1
         if as_is and left == 0:  # one of many numbers of the data
             return _appended(builder, op, a, b, c, d)
-        at = at + 1 if left > 0 else size + ((known if left == 0 else at + 1) & (size - 1))
+        at = next_of(at, left, known, size)
     builder.table[2 * at] = builder.n + 1
     builder.table[2 * at + 1] = known
     builder.numbered += 1
@@ -243,7 +247,7 @@ def _rehash(builder: Builder, size: int) -> int:
             left = NEAR
             while new[2 * at] != 0:
                 left -= 1
-                at = at + 1 if left > 0 else size + ((known if left == 0 else at + 1) & (size - 1))
+                at = next_of(at, left, known, size)
             new[2 * at] = old[2 * k]
             new[2 * at + 1] = known
     builder.table = new

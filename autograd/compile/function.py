@@ -26,7 +26,7 @@ TRIED = 8  # points at which lanes tries to record a function, before the eager 
 LIMIT = 64  # ways through a function before the eager engine takes those that are left
 TIERS = ("auto", "interpreter", "llvm")
 BRANCHES = ("retrace", "raise")
-FAILED = (*ERRORS, IndexError, OutdatedError)  # ... where it has no value, or no program that could be kept
+FAILED = (*ERRORS, IndexError, OutdatedError)  # raised where a function has no value, or no program to be kept
 REDUCE = (None, "sum", "mean")
 
 

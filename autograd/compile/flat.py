@@ -206,7 +206,7 @@ def _appended(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
 
 def _write(builder: Builder, op: int, a: int, b: int, c: int, d: int) -> int:
     """The value of an instruction, written if it is not there yet, or if it is to be written as it is."""
-    if 8 * builder.numbered >= len(builder.table):
+    if 16 * builder.numbered >= 3 * len(builder.table):  # three quarters of the near half
         _rehash(builder, len(builder.table))
     size = len(builder.table) // 4
     known = hash_of(op, a, b, c, d)

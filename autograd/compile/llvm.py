@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..native.choice import load
 from . import cache, jit, vector_math
@@ -107,13 +108,13 @@ def machine_code(
         len(program.lists),
         program.loops,
     )
-    numbers = [x.tobytes() for x in (program.code, program.outputs, *program.lists)]
+    numbers = (program.constants, program.code, program.outputs, *program.lists)
 
     def make() -> bytes:
         text = _text(program, lanes, exact, ordered, *masks)
         return _SIZES.pack(text.work, text.block_work, text.block) + jit.compile_object(text.text, text.optimize)
 
-    found = _kept(make, repr(options), program.constants.tobytes(), *numbers) if cached else make()
+    found = _kept(make, repr(options), *numbers) if cached else make()
     work, block_work, width = _SIZES.unpack_from(found)
     loaded = jit.Loaded(found[_SIZES.size :])
     owners: list[Any] = [loaded]
@@ -177,14 +178,15 @@ def _text(
     return straight(program, width, exact, shared, reduced, functions, SIZE, jit.registers(width))
 
 
-def _kept(make: Callable[[], bytes], *parts: str | bytes) -> bytes:
+def _kept(make: Callable[[], bytes], *parts: str | NDArray[Any]) -> bytes:
     """What ``make`` makes, from the cache if it was made before; ``parts`` tell it from all else."""
     if cache.folder() is None:
         return make()
     digest = hashlib.sha256(_sources())
     for part in parts:
-        content = part.encode() if isinstance(part, str) else part
-        digest.update(struct.pack("<q", len(content)) + content)
+        content = np.frombuffer(part.encode(), np.uint8) if isinstance(part, str) else np.ascontiguousarray(part)
+        digest.update(struct.pack("<q", content.nbytes))
+        digest.update(content.data)
     found = cache.load(digest.digest())
     if found is None:
         found = make()

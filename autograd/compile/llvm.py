@@ -108,7 +108,7 @@ def machine_code(
         len(program.lists),
         program.loops,
     )
-    numbers = (program.constants, program.code, program.outputs, *program.lists)
+    numbers: list[NDArray[Any]] = [program.constants, program.code, program.outputs, *program.lists]
 
     def make() -> bytes:
         text = _text(program, lanes, exact, ordered, *masks)

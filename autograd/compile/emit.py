@@ -133,13 +133,22 @@ class Emitter:
         self.need: dict[str, None] = {}  # in the order of their first use, so that equal programs have equal texts
         self._suffix = "f64" if width == 1 else f"v{width}f64"
         self._flags = "" if exact else " contract"
-        self._count = 0
+        self._prefix, self._count = "%r", 0
         self._constants: dict[float, str] = {}
 
+    def begin(self) -> list[str]:
+        """The body of a new function, whose registers are numbers in the order of their definition.
+
+        LLVM reads numbers in half the time of names; its rule is that none is left out.
+        """
+        self._prefix, self._count = "%", -1
+        self.lines = []
+        return self.lines
+
     def register(self) -> str:
-        """The name of a register that is not used yet."""
+        """The name of a register that is not used yet; in a function with a ``begin`` the next line must define it."""
         self._count += 1
-        return f"%r{self._count}"
+        return f"{self._prefix}{self._count}"
 
     def constant(self, x: float) -> str:
         """``x`` in every lane."""
@@ -161,28 +170,30 @@ class Emitter:
 
         All of ``ARITY`` but the hints, ``take`` and ``call``, which are no operations on the operands alone.
         """
-        result = result or self.register()
-        kind = self.type
+        lines, kind = self.lines, self.type
         if name in ARITHMETIC:
             a, b = operands
             if a[0] != "%" and b[0] != "%":  # LLVM would compute it, and the flags would stay down
                 a = self._opaque(a)
-            self.lines.append(f"{result} = {ARITHMETIC[name]}{self._flags} {kind} {a}, {b}")
+            result = result or self.register()
+            lines.append(f"{result} = {ARITHMETIC[name]}{self._flags} {kind} {a}, {b}")
         elif name == "neg":
-            self.lines.append(f"{result} = fneg {kind} {operands[0]}")
+            result = result or self.register()
+            lines.append(f"{result} = fneg {kind} {operands[0]}")
         elif name in INTRINSICS:
             if name == "sqrt" and operands[0][0] != "%":
                 operands = [self._opaque(operands[0])]
             self.need[name] = None
-            self._call(result, f"llvm.{INTRINSICS[name]}.{self._suffix}", operands)
+            result = self._call(f"llvm.{INTRINSICS[name]}.{self._suffix}", operands, result)
         elif name.startswith("select_"):
             a, b, c, d = operands
             test, condition = self._condition(name, a, b)
-            self.lines.append(f"{result} = select {condition} {test}, {kind} {c}, {kind} {d}")
+            result = result or self.register()
+            lines.append(f"{result} = select {condition} {test}, {kind} {c}, {kind} {d}")
         elif name in LIBRARY or name in HELPERS:
             self.need[name] = None
             prefix = self._lanes(name) if self.width > 1 else "libm" if name in LIBRARY else "helper"
-            self._call(result, f"{prefix}.{name}", operands)
+            result = self._call(f"{prefix}.{name}", operands, result)
         else:
             raise ValueError(f"{name} is not an operation on its operands alone")
         return result
@@ -298,9 +309,11 @@ class Emitter:
             before = f"%z{i}"
         return "\n".join([*lines, f"ret {kind} {before}", "}"])
 
-    def _call(self, result: str, function: str, operands: Sequence[str]) -> None:
+    def _call(self, function: str, operands: Sequence[str], result: str | None) -> str:
+        result = result or self.register()
         arguments = ", ".join(f"{self.type} {x}" for x in operands)
         self.lines.append(f"{result} = call {self.type} @{function}({arguments})")
+        return result
 
     def _condition(self, name: str, a: str, b: str) -> tuple[str, str]:
         """The comparison of ``select_lt`` or ``skip_lt`` and the like: its register and its type."""

@@ -211,10 +211,12 @@ def _candidates(t: NDArray[np.unsignedinteger]) -> list[int]:
     """Periods that the tokens may have, in order."""
     found = set(range(1, min(SHORT, len(t) // 2) + 1))
     n = len(t)
-    mix = np.random.default_rng(0)
-    table = mix.integers(1 << 32, size=int(t.max()) + 1, dtype=np.uint32) | np.uint32(1)
+    table = np.arange(1, int(t.max()) + 2, dtype=np.uint32)  # an odd number for each token, without order
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        table = (table ^ table >> np.uint32(shift)) * np.uint32(factor)
+    table |= np.uint32(1)
     # a piece's hash is a polynomial of its tokens, from the sums of all terms up to its ends
-    base = int(mix.integers(1 << 31)) | 5
+    base = 0x2C9277B5
     sums = np.zeros(n + 1, np.uint32)
     np.cumsum(table[t] * np.cumprod(np.full(n, base, np.uint32), dtype=np.uint32), dtype=np.uint32, out=sums[1:])
     scale = np.cumprod(np.full(n, pow(base, -1, 1 << 32), np.uint32), dtype=np.uint32)

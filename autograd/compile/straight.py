@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from .blocks import BLOCK, KINDS, TAKE, one_point, summing
 from .emit import HELPERS, LIBRARY, Emitter
 from .program import ARITY, CODES, NAMES, Program
@@ -22,9 +24,9 @@ SIZE = 1000  # instructions in a part
 ARITIES = tuple(ARITY.values())  # by code
 NEG, SUB, COPYSIGN = CODES["neg"], CODES["sub"], CODES["copysign"]
 SKIPS = frozenset({"skip_lt", "skip_le", "skip_eq"})
-LISTED = frozenset({CODES["take"], CODES["call"]})
+LISTED = (CODES["take"], CODES["call"])
 SPECIAL = frozenset({*SKIPS, "take", "call", *LIBRARY, *HELPERS})  # across which no register is relied on
-NEVER = 1 << 40  # the next use of what is not used again
+NOW, NEVER = -1, 1 << 40  # the next use of what is read for an instruction, and of what is not used again
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,13 @@ class _Writer:
             for row in self.rows:
                 if row[0] == NEG:  # of which LLVM, when it translates one by one, makes more
                     row[:3] = SUB, -len(self.numbers), row[1]
-        self.parts = list(_cut(self.rows, size))
-        own = 8 * emitter.width  # which slots and constants are aligned to
-        self.align = {"work": own, "constants": own, "varying": 8, "outputs": 8, "terms": 8}
+        skips = np.flatnonzero(np.isin(program.code[:, 0], [CODES[name] for name in SKIPS])).tolist()
+        self.parts = list(_cut(self.rows, skips, size))
+        every = "" if emitter.width == 1 else ", align 8"  # slots and constants are aligned as LLVM has it by itself
+        self.align = {"work": "", "constants": "", "varying": every, "outputs": every, "terms": every}
         self.tables: list[str] = []
-        self.constants: dict[int, int] = {}  # the place of those that are used
+        self.constants: dict[int, int] = {}  # the place of those that are used ...
+        self.addresses: dict[int, str] = {}  # ... and its text
         self._place_inputs(shared)
         self._place_outputs(reduced)
         self.next_uses = self._next_uses()
@@ -136,21 +140,34 @@ class _Writer:
             counts[is_reduced] += 1
         self.sums = counts[True]
 
-    def _next_uses(self) -> list[list[int]]:
-        """For each instruction the next use of each operand after it, and of its result last."""
-        inputs, lists = self.program.inputs, self.program.lists
-        later: dict[int, int] = {}
-        uses: list[list[int]] = [[]] * len(self.rows)
-        for i in range(len(self.rows) - 1, -1, -1):
-            row = self.rows[i]
-            operands = row[1 : 1 + ARITIES[row[0]]]
-            if row[0] in LISTED:
-                operands += lists[row[2]].tolist()
-            mine = uses[i] = [later.get(x, NEVER) for x in operands]
-            mine.append(later.pop(inputs + i, NEVER))
-            for x in operands:
-                later[x] = i
-        return uses
+    def _next_uses(self) -> tuple[list[int], list[int]]:
+        """The next uses of each instruction's operands, those that it lists and its result; where they begin."""
+        code, inputs, lists = self.program.code, self.program.inputs, self.program.lists
+        count = len(code)
+        at = np.arange(count)
+        arity = np.array(ARITIES)[code[:, 0]]
+        listed = np.flatnonzero(np.isin(code[:, 0], LISTED))
+        taken = {int(i): lists[code[i, 2]] for i in listed}
+        lengths = arity + 1
+        for i, chosen in taken.items():
+            lengths[i] += len(chosen)
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        values = np.empty(starts[-1], np.int64)
+        for k in range(max(ARITIES)):
+            has = at[arity > k]
+            values[starts[has] + k] = code[has, 1 + k]
+        for i, chosen in taken.items():
+            values[starts[i] + arity[i] : starts[i + 1] - 1] = chosen
+        values[starts[1:] - 1] = inputs + at
+        times = np.repeat(at, lengths)
+        order = np.lexsort((times, values))
+        values, times = values[order], times[order]
+        new_value = np.diff(values, append=-NEVER) != 0  # of the next one
+        ends = np.flatnonzero(new_value | (np.diff(times, append=-1) != 0))  # of uses of a value by one instruction
+        following = np.where(new_value[ends], NEVER, times[np.minimum(ends + 1, len(times) - 1)])
+        uses = np.empty_like(values)
+        uses[order] = np.repeat(following, np.diff(ends, prepend=-1))
+        return uses.tolist(), starts.tolist()
 
     # The text.
 
@@ -185,7 +202,7 @@ class _Writer:
     def _part(self, k: int, part: _Part, copies: Sequence[tuple[int, tuple[str, int]]]) -> str:
         emitter, inputs, outputs, lists = self.emitter, self.program.inputs, self.outputs, self.program.lists
         held, slot, free, following = self.held, self.slot, self.free, self.next
-        rows, next_uses = self.rows, self.next_uses
+        rows, (next_uses, starts) = self.rows, self.next_uses
         lines = self._begin()
         self._copy(copies)
         skips: set[int] = set()  # where skips lead to
@@ -194,20 +211,22 @@ class _Writer:
             if i in skips:
                 self._leave()
                 lines += [f"br label %to{i}", f"to{i}:"]
-            op, *rest = rows[i]
+            row = rows[i]
+            op = row[0]
             name = NAMES[op]
-            operands = rest[: ARITIES[op]]
-            uses = next_uses[i]
+            operands = row[1 : 1 + ARITIES[op]]
             special = name in SPECIAL
             if special and name not in SKIPS:
                 self._leave()
-            registers = [held.get(x) or self._read(x, operands) for x in operands]
+            registers = [held.get(x) or self._read(x) for x in operands]
             if op in LISTED:
-                chosen = lists[rest[1]].tolist()
+                chosen = lists[row[2]].tolist()
                 table = self._table(chosen) if name == "take" else ""
                 registers += map(self._load, chosen if name == "call" else ())
                 operands += chosen
-            for x, use in zip(operands, uses, strict=False):
+            uses = next_uses[starts[i] : starts[i + 1]]
+            last = uses.pop()
+            for x, use in zip(operands, uses):  # noqa: B905 - they are equally many, and to ask takes time
                 if use != NEVER:
                     following[x] = use
                 elif x >= 0:  # nobody uses it any more
@@ -215,8 +234,8 @@ class _Writer:
                     if x in slot:
                         free.append(slot.pop(x))
             if special and name in SKIPS:
-                test = emitter.skips(name, registers[0], registers[1], rest[3])
-                to = i + 1 + rest[2]
+                test = emitter.skips(name, registers[0], registers[1], row[4])
+                to = i + 1 + row[3]
                 self._leave()
                 if part.jump is not None and i == part.end - 1:
                     result = f"ret i1 {test}"
@@ -225,20 +244,18 @@ class _Writer:
                     lines += [f"br i1 {test}, label %to{to}, label %on{i}", f"on{i}:"]
                 continue
             value = inputs + i
-            register = f"%v{value}"
             if name == "take":
-                self._take(registers[0], table, len(chosen), register)
+                register = self._take(registers[0], table, len(chosen))
             elif name == "call":
-                self._call(rest[0], registers, register)
+                register = self._call(row[1], registers)
             else:
-                emitter.operation(name, registers, register)
+                register = emitter.operation(name, registers)
             if value in outputs:
                 for place in outputs[value]:
                     self._write(register, *place)
-            if uses[-1] != NEVER:
-                if len(held) >= self.registers:
-                    self._give_way(())
-                following[value] = uses[-1]
+            if last != NEVER:
+                self._make_room()
+                following[value] = last
                 held[value] = register
         self._leave()
         if part.end in skips:
@@ -259,26 +276,24 @@ class _Writer:
 
     def _begin(self) -> list[str]:
         self.places.clear()
-        self.emitter.lines = []
-        return self.emitter.lines
+        return self.emitter.begin()
 
-    def _read(self, operand: int, together: Sequence[int]) -> str:
-        """A register with a value that has none, or a constant, which is used now, with others of one instruction."""
+    def _read(self, operand: int) -> str:
+        """A register with a value that has none, or a constant, which is used now."""
         register = self._load(operand)
         if operand >= 0:
-            if len(self.held) >= self.registers:
-                self._give_way(together)
+            self._make_room()
             self.held[operand] = register
+            self.next[operand] = NOW
         return register
 
-    def _give_way(self, together: Sequence[int]) -> None:
-        """Of the values in registers, but for those that are used together now, give up the one that is used last."""
-        following, last, value = self.next, -1, -1
-        for x in self.held:
-            if x not in together and following[x] > last:
-                last, value = following[x], x
-        self._save(value)
-        del self.held[value]
+    def _make_room(self) -> None:
+        """If all registers are taken, give up the value that is used last; those that are used now are not."""
+        held = self.held
+        if len(held) >= self.registers:
+            value = max(held, key=self.next.__getitem__)
+            self._save(value)
+            del held[value]
 
     def _save(self, value: int) -> None:
         """Write a live value that is in a register only to a slot."""
@@ -298,17 +313,25 @@ class _Writer:
 
     def _load(self, operand: int) -> str:
         emitter = self.emitter
-        pointer, index = self._where(operand)
-        register, place = emitter.register(), self._at(pointer, index)
-        if pointer == "shared":
-            emitter.lines.append(f"{register} = load double, ptr {place}, align 8")
-            return emitter.splat(register)
-        emitter.lines.append(f"{register} = load {emitter.type}, ptr {place}, align {self.align[pointer]}")
+        place, aligned = self.addresses.get(operand), ""
+        if place is None:
+            pointer, index = self._where(operand)
+            place = self._at(pointer, index)
+            if pointer == "constants":
+                self.addresses[operand] = place
+            elif pointer == "shared":
+                register = emitter.register()
+                emitter.lines.append(f"{register} = load double, ptr {place}")
+                return emitter.splat(register)
+            else:
+                aligned = self.align[pointer]
+        register = emitter.register()
+        emitter.lines.append(f"{register} = load {emitter.type}, ptr {place}{aligned}")
         return register
 
     def _write(self, register: str, pointer: str, index: int) -> None:
         place = self._at(pointer, index)
-        self.emitter.lines.append(f"store {self.emitter.type} {register}, ptr {place}, align {self.align[pointer]}")
+        self.emitter.lines.append(f"store {self.emitter.type} {register}, ptr {place}{self.align[pointer]}")
 
     def _where(self, operand: int) -> tuple[str, int]:
         if operand < 0:
@@ -334,47 +357,56 @@ class _Writer:
         self.tables.append(f"{table} = internal constant [{len(values)} x i32] [{entries}]")
         return table
 
-    def _take(self, index: str, table: str, count: int, result: str) -> None:
+    def _take(self, index: str, table: str, count: int) -> str:
         """Write the choice at run time, of each lane for itself."""
         emitter, lines = self.emitter, self.emitter.lines
         shared = "%shared" if self.lanes > 1 else "null"
         before = "poison"
         for lane in range(emitter.width):
-            one = index
-            if emitter.width > 1:
-                one = emitter.register()
-                lines.append(f"{one} = extractelement {emitter.type} {index}, i32 {lane}")
-            chosen = result if emitter.width == 1 else emitter.register()
+            one = self._lane(index, lane)
+            chosen = emitter.register()
             lines.append(
                 f"{chosen} = call double @take(double {one}, i64 {count}, ptr {table}, ptr {shared}, "
                 f"ptr %varying, ptr %work, i64 {lane})"
             )
-            if emitter.width > 1:
-                after = result if lane == emitter.width - 1 else emitter.register()
-                lines.append(f"{after} = insertelement {emitter.type} {before}, double {chosen}, i32 {lane}")
-                before = after
+            before = self._with_lane(before, chosen, lane)
+        return before
 
-    def _call(self, row: int, registers: Sequence[str], result: str) -> None:
+    def _call(self, row: int, registers: Sequence[str]) -> str:
         """Write a call of a row of Python's, of each lane for itself."""
         emitter, lines = self.emitter, self.emitter.lines
-        function, callback = emitter.register(), emitter.register()
+        function = emitter.register()
         lines.append(f"{function} = load ptr, ptr getelementptr (ptr, ptr @functions, i64 {row})")
+        callback = emitter.register()
         lines.append(f"{callback} = load ptr, ptr @callback")
         before = "poison"
         for lane in range(emitter.width):
             for k, register in enumerate(registers):
-                one, place = register, emitter.register()
-                if emitter.width > 1:
-                    one = emitter.register()
-                    lines.append(f"{one} = extractelement {emitter.type} {register}, i32 {lane}")
+                one, place = self._lane(register, lane), emitter.register()
                 lines.append(f"{place} = getelementptr double, ptr %args, i64 {k}")
                 lines.append(f"store double {one}, ptr {place}")
-            answer = result if emitter.width == 1 else emitter.register()
+            answer = emitter.register()
             lines.append(f"{answer} = call double {callback}(ptr {function}, ptr %args, i64 {len(registers)})")
-            if emitter.width > 1:
-                after = result if lane == emitter.width - 1 else emitter.register()
-                lines.append(f"{after} = insertelement {emitter.type} {before}, double {answer}, i32 {lane}")
-                before = after
+            before = self._with_lane(before, answer, lane)
+        return before
+
+    def _lane(self, register: str, lane: int) -> str:
+        """The double in a lane."""
+        emitter = self.emitter
+        if emitter.width == 1:
+            return register
+        one = emitter.register()
+        emitter.lines.append(f"{one} = extractelement {emitter.type} {register}, i32 {lane}")
+        return one
+
+    def _with_lane(self, before: str, one: str, lane: int) -> str:
+        """``before`` with the double ``one`` in a lane."""
+        emitter = self.emitter
+        if emitter.width == 1:
+            return one
+        after = emitter.register()
+        emitter.lines.append(f"{after} = insertelement {emitter.type} {before}, double {one}, i32 {lane}")
+        return after
 
     def _names(self) -> tuple[str, ...]:
         if self.lanes == 1:
@@ -383,7 +415,8 @@ class _Writer:
 
     def _function(self, head: str, lines: Sequence[str]) -> str:
         parameters = ", ".join(f"ptr noalias %{name}" for name in self._names())
-        return "\n".join([f"define internal {head}({parameters}) noinline {self.emitter.attributes} {{", *lines, "}"])
+        head = f"define internal {head}({parameters}) noinline {self.emitter.attributes} {{"
+        return "\n".join([head, "start:", *lines, "}"])
 
     def _driver(self, copies: Sequence[int]) -> str:
         """The function that calls the parts, with lanes in turn for as many as are computed at once."""
@@ -429,26 +462,25 @@ class _Writer:
         return "\n".join([f"{head} {self.emitter.attributes} {{", *lines, "ret i64 0", "}"])
 
 
-def _cut(rows: Sequence[Sequence[int]], size: int) -> Iterator[_Part]:
+def _cut(rows: Sequence[Sequence[int]], skips: Sequence[int], size: int) -> Iterator[_Part]:
     """The parts.  A skip leads to a place within its part, or is its last instruction and leads to a part's start."""
-    skips = {CODES[name] for name in SKIPS}
     starts: set[int] = set()  # where parts must start, as skips lead there
-    start = 0
+    start = at = 0
     while start < len(rows):
         end = min([len(rows), start + size, *(s for s in starts if s > start)])
         jump = None
-        i = start
-        while i < end:
-            if rows[i][0] in skips:
-                to = min(i + 1 + rows[i][3], len(rows))
-                if to > end:
-                    if i > start and to <= min([i + size, *(s for s in starts if s > i)]):
-                        end = i  # all of it fits into the next part
-                    else:
-                        end, jump = i + 1, to
-                        starts.add(to)
-                    break
-            i += 1
+        while at < len(skips) and skips[at] < end:
+            i = skips[at]
+            to = min(i + 1 + rows[i][3], len(rows))
+            if to > end:
+                if i > start and to <= min([i + size, *(s for s in starts if s > i)]):
+                    end = i  # all of it fits into the next part
+                else:
+                    end, jump = i + 1, to
+                    starts.add(to)
+                    at += 1
+                break
+            at += 1
         yield _Part(start, end, jump)
         start = end
     if not rows:

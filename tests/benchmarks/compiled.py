@@ -443,7 +443,7 @@ def main() -> None:
         pythons["uncontracted"] = pythons["interpreted"] = pythons["ddx"]
     print("| program | engine | first s | run µs | times exact | peak MiB |\n|---|---|---:|---:|---:|---:|")
     for program, peers in PROGRAMS.items():
-        if not any(program.startswith(name) for name in args.programs):
+        if not any(f"{program} ".startswith(f"{name} ") for name in args.programs):
             continue
         engines = [engine for engine in OURS if engine not in WITHOUT.get(program.split()[0], ())]
         engines += [peer for peer in peers if peer in pythons]

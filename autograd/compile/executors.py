@@ -40,7 +40,7 @@ class Executor:
         self.left = PAYS if tier == "auto" and can_compile(program) else -1  # runs until it is compiled
         if tier == "llvm" and find_spec("llvmlite") is None:
             raise ImportError("tier='llvm' needs llvmlite: pip install 'glassgrad[jit]'")
-        self.best = self._compiled() if tier == "llvm" else self.machine  # what runs one point
+        self._use(self._compiled() if tier == "llvm" else self.machine)
 
     @cached_property
     def machine(self) -> Any:
@@ -57,11 +57,17 @@ class Executor:
         if self.left >= 0:
             self.left -= 1
             if self.left < 0:
-                self.best = self._compiled()
+                self._use(self._compiled())
         outputs = self.best.run(numbers, into)
         if self.program.rows and self.best is not self.machine and self.best.flagged:
             outputs = self.machine.run(numbers, into)  # which raises what a row did
         return outputs
+
+    def _use(self, best: Any) -> None:
+        """Run one point with ``best`` from now on; at once, if nothing is left to be decided."""
+        self.best = best
+        if self.left < 0 and not self.program.rows:
+            self.run = best.run  # type: ignore[method-assign]  # 0.1 µs less
 
     def _compiled(self, **lanes: Any) -> Any:
         """Native code for the program; the interpreter if it cannot be, and nobody asked for more."""

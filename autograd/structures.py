@@ -199,7 +199,7 @@ def _packed(spec: Spec, tree: Any, into: list[Any]) -> bool:
         return False
     if children is None:
         into.append(tree.ravel())
-        return bool(tree.shape == keys and tree.dtype == "float64")
+        return bool(tree.shape == keys and tree.dtype.char == "d" and tree.dtype.isnative)
     opened = _opened(tree)
     if opened is None or opened[1] != keys or len(opened[2]) != len(children):
         return False

@@ -23,6 +23,7 @@ EPSILON = sys.float_info.epsilon
 RESOLUTION = 1e-5  # "ok" is said only where a fault of this size, relative to the derivative, would have been seen
 ENOUGH = 2e-7  # the relative error of which larger steps are not tried against rounding
 FINE = 1e-10  # the relative error of which smaller steps are not tried
+TRIFLE = 2e-9  # the same of a black box, of the slope and of the claim: what a claim may be off anyway is 25 times that
 FIRST = 0.0418  # the size of the first window, relative to x, 1 or f / f'
 GRID = 8.0  # the ratio of the sizes of windows: so few that several outputs share their samples
 WIDER = 2  # windows that are larger than the first, for slopes that rounding hides from it
@@ -51,6 +52,8 @@ class Differences:
     smooth between floats that are far apart.  ``guide`` is the slope that is claimed: it has a say in the choice of
     the steps, and in nothing else.
     """
+
+    claimed = 0.0  # the slope that a black box is claimed to have, if it is
 
     def __init__(self, line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool = False) -> None:
         self.line, self.o, self.noise, self.opaque = line, o, noise, opaque
@@ -143,7 +146,7 @@ class Differences:
                 best = now
             rounding = held and now.fit.noise <= (4 if self.opaque else 2) * self.noise
             still = now.scale == self.guide == 0.0  # nothing moves, and nothing should
-            if now is best and (still or now.resolves(ENOUGH if rounding else FINE)):
+            if now is best and (still or now.resolves(ENOUGH if rounding else FINE) or self.is_trifle(now)):
                 break
             wanted = now.error / (FINE * (abs(now.slope) or self.guide or 1.0))
             if rounding:
@@ -164,6 +167,10 @@ class Differences:
                 self.noise = max(self.noise, rough.fit.noise)
                 return rough
         return best
+
+    def is_trifle(self, window: Window) -> bool:
+        """Whether a window's error is little beside that which a claim may have anyway."""
+        return window.error <= TRIFLE * min(abs(window.slope), self.claimed)
 
     def prefers(self, now: Window, best: Window) -> bool:
         """Whether a later window is better; if they contradict each other, the smaller one is, if it resolves at all,

@@ -396,9 +396,8 @@ class Differences:
     def jump_over_distance(self, found: Slope) -> float:
         """How far a slope may be from that of what f stands for, if f jumps now and then by little, as a solver does
         that stops at a tolerance: the jump over its distance from x; 0.0 if none is seen."""
-        wide = (
-            self.window(WIDE * self.line.unit, self.sides, self.noise) if found.reach < WIDE * self.line.unit else None
-        )
+        reach, most = WIDE * self.line.unit, SMALL * abs(self.y)
+        wide = self.window(reach, self.sides, self.noise) if found.reach < reach and 100 * self.noise < most else None
         if wide is None or wide.fit.noise <= 4 * self.noise:
             return 0.0
 
@@ -409,10 +408,12 @@ class Differences:
         steps = sorted(h for t in self.line.taken if abs(h := t - self.line.x) <= wide.reach)
         pairs = [(abs(left(b) - left(a)), a, b) for a, b in itertools.pairwise(steps) if b - a > 1e-3 * wide.reach]
         first, a, b = max(pairs)
+        if first >= 2 * most:  # half of it is left at least
+            return 0.0
         for k in range(HALVINGS):
             middle = (a + b) / 2
             gap, a, b = max((abs(left(middle) - left(a)), a, middle), (abs(left(b) - left(middle)), middle, b))
-            if not max(first / 100 if k > 6 else 0.0, 100 * self.noise) < gap < SMALL * abs(self.y):
+            if not max(first / 100 if k > 6 else 0.0, 100 * self.noise) < gap < most:
                 return 0.0
         return gap / max(abs(a), abs(b))
 

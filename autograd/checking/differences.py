@@ -53,7 +53,7 @@ class Differences:
     the steps, and in nothing else.
     """
 
-    claimed = 0.0  # the slope that a black box is claimed to have, if it is
+    claimed = 0.0  # the slope of a black box by the claim, if there is one: it tells how small an error is small enough
 
     def __init__(self, line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool = False) -> None:
         self.line, self.o, self.noise, self.opaque = line, o, noise, opaque

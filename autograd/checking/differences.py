@@ -359,10 +359,16 @@ class Differences:
         for side in self.sides:
             end = self.end_of(side, found)
             window = self.window(1.2 * end, [side], self.noise, FEW) if end else None
-            if window is None or window.fit.noise <= 0.02 * window.scale * window.reach:
+            if window is None or window.fit.noise <= self.part(found) / 20 * window.scale * window.reach:
                 return 0.0
             noises.append(window.fit.noise)
         return min(noises)
+
+    def part(self, found: Slope) -> float:
+        """How large a part of the slope that is claimed rounding may have taken away; 0.4 if it is not of that kind."""
+        most = max(abs(found.value), self.guide)
+        part = abs(abs(found.value) - self.guide) / most if most else 0.0
+        return part if 0.02 < part < 0.4 else 0.4
 
     def beyond(self, noise: float) -> Slope:
         """The slope by large steps, over stairs of this height."""
@@ -373,12 +379,13 @@ class Differences:
 
     def end_of(self, side: int, found: Slope) -> float:
         """About the largest step up to which a slope holds; 0.0 if it does as far as f, or a tread, may reach."""
+        loose = self.part(found) / 2
 
         def holds(step: float) -> bool:
             sample = self.sample(side * step)
             if sample is None or not sample.step:
                 return sample is not None
-            return abs(sample.quotient - found.value) <= 0.2 * max(abs(sample.quotient), abs(found.value))
+            return abs(sample.quotient - found.value) <= loose * max(abs(sample.quotient), abs(found.value))
 
         within, widest = found.reach, WIDEST * self.line.unit
         beyond = sorted(h for t in self.line.taken if within < (h := side * (t - self.line.x)) < widest)

@@ -177,7 +177,7 @@ def test_no_right_gradient_of_the_bank_is_accused_and_evaluations_are_few() -> N
         for row, floor in zip(found.rows, task.floors, strict=True):
             seen = row.verdict == "ok" or (near and row.resolution < 1e-4)
             assert seen or 1e3 * floor > 1e-5, (task, row)
-            assert counts[-1] <= (100 if near else 60 if 1e3 * floor <= 1e-5 else 80), (task, counts[-1])
+            assert counts[-1] <= (93 if near else 60 if 1e3 * floor <= 1e-5 else 80), (task, counts[-1])
     assert sorted(counts)[len(counts) * 3 // 4] <= 40
 
 
@@ -189,7 +189,7 @@ def test_every_fault_in_the_bank_that_rounding_shows_is_found(fault: float) -> N
                 found = on_bank(task, (*task.gradient[:i], slope * (1 + fault), *task.gradient[i + 1 :]))
                 assert found.rows[i].verdict == "wrong", (task, i, str(found))
                 assert found.rows[i].resolution <= abs(fault) or task.name in kinked(math)  # a mean of two slopes
-                most = (130 if task.name in kinked(math) else 100) * len(task.xs)
+                most = (112 if task.name in kinked(math) else 100) * len(task.xs)
                 assert found.evaluations <= most, (task, i, found.evaluations)
 
 
@@ -246,6 +246,19 @@ def test_the_resolution_is_the_fault_that_is_still_seen() -> None:
     seen = report(f, 0.7, grad=lambda x: (1 + 1.2 * row.resolution) * math.cos(x))
     assert not seen.passed
     assert check_grads(f, 0.7, grad=lambda x: math.cos(x), resolution=0.2, strict=True).rows[0].verdict == "ok"
+
+
+@pytest.mark.parametrize("x", [1.3, 2.9])
+def test_a_term_in_float32_accuses_no_right_claim(x: float) -> None:
+    def f(x: float) -> float:
+        return x * x + float(np.sin(np.float32(x)))  # which stands still between two float32
+
+    def slope(x: float) -> float:
+        return 2 * x + math.cos(x)
+
+    assert [row.verdict for row in check_grads(f, x, grad=slope).rows] == ["ok"]
+    for fault in (-2.0, 0.1, 0.03, 1e-3):
+        assert not report(f, x, grad=lambda x, fault=fault: (1 + fault) * slope(x)).passed
 
 
 def test_a_function_that_is_never_twice_the_same_is_measured_with_its_spread() -> None:

@@ -142,6 +142,7 @@ class Claimed:
             row.note = f"the function is {self.ys[o]}"
             return row
         differences = Sided(line, o, noise, guide, opaque=True)
+        differences.claimed = abs(claim) if math.isfinite(claim) else 0.0
         slope = differences.slope()
         if not math.isfinite(claim):
             row.note, row.numeric, row.error = "the claim is not finite", slope.value, slope.error

@@ -23,6 +23,7 @@ EPSILON = sys.float_info.epsilon
 RESOLUTION = 1e-5  # "ok" is said only where a fault of this size, relative to the derivative, would have been seen
 ENOUGH = 2e-7  # the relative error of which larger steps are not tried against rounding
 FINE = 1e-10  # the relative error of which smaller steps are not tried
+TRIFLE = 2e-9  # the same of a black box, of the slope and of the claim: what a claim may be off anyway is 25 times that
 FIRST = 0.0418  # the size of the first window, relative to x, 1 or f / f'
 GRID = 8.0  # the ratio of the sizes of windows: so few that several outputs share their samples
 WIDER = 2  # windows that are larger than the first, for slopes that rounding hides from it
@@ -51,6 +52,8 @@ class Differences:
     smooth between floats that are far apart.  ``guide`` is the slope that is claimed: it has a say in the choice of
     the steps, and in nothing else.
     """
+
+    claimed = 0.0  # the slope of a black box by the claim, if there is one: it tells how small an error is small enough
 
     def __init__(self, line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool = False) -> None:
         self.line, self.o, self.noise, self.opaque = line, o, noise, opaque
@@ -143,7 +146,7 @@ class Differences:
                 best = now
             rounding = held and now.fit.noise <= (4 if self.opaque else 2) * self.noise
             still = now.scale == self.guide == 0.0  # nothing moves, and nothing should
-            if now is best and (still or now.resolves(ENOUGH if rounding else FINE)):
+            if now is best and (still or now.resolves(ENOUGH if rounding else FINE) or self.is_trifle(now)):
                 break
             wanted = now.error / (FINE * (abs(now.slope) or self.guide or 1.0))
             if rounding:
@@ -164,6 +167,10 @@ class Differences:
                 self.noise = max(self.noise, rough.fit.noise)
                 return rough
         return best
+
+    def is_trifle(self, window: Window) -> bool:
+        """Whether a window's error is little beside that which a claim may have anyway."""
+        return window.error <= TRIFLE * min(abs(window.slope), self.claimed)
 
     def prefers(self, now: Window, best: Window) -> bool:
         """Whether a later window is better; if they contradict each other, the smaller one is, if it resolves at all,
@@ -352,10 +359,16 @@ class Differences:
         for side in self.sides:
             end = self.end_of(side, found)
             window = self.window(1.2 * end, [side], self.noise, FEW) if end else None
-            if window is None or window.fit.noise <= 0.02 * window.scale * window.reach:
+            if window is None or window.fit.noise <= self.part(found) / 20 * window.scale * window.reach:
                 return 0.0
             noises.append(window.fit.noise)
         return min(noises)
+
+    def part(self, found: Slope) -> float:
+        """How large a part of the slope that is claimed rounding may have taken away; 0.4 if it is not of that kind."""
+        most = max(abs(found.value), self.guide)
+        part = abs(abs(found.value) - self.guide) / most if most else 0.0
+        return part if 0.02 < part < 0.4 else 0.4
 
     def beyond(self, noise: float) -> Slope:
         """The slope by large steps, over stairs of this height."""
@@ -366,12 +379,13 @@ class Differences:
 
     def end_of(self, side: int, found: Slope) -> float:
         """About the largest step up to which a slope holds; 0.0 if it does as far as f, or a tread, may reach."""
+        loose = self.part(found) / 2
 
         def holds(step: float) -> bool:
             sample = self.sample(side * step)
             if sample is None or not sample.step:
                 return sample is not None
-            return abs(sample.quotient - found.value) <= 0.2 * max(abs(sample.quotient), abs(found.value))
+            return abs(sample.quotient - found.value) <= loose * max(abs(sample.quotient), abs(found.value))
 
         within, widest = found.reach, WIDEST * self.line.unit
         beyond = sorted(h for t in self.line.taken if within < (h := side * (t - self.line.x)) < widest)
@@ -389,9 +403,8 @@ class Differences:
     def jump_over_distance(self, found: Slope) -> float:
         """How far a slope may be from that of what f stands for, if f jumps now and then by little, as a solver does
         that stops at a tolerance: the jump over its distance from x; 0.0 if none is seen."""
-        wide = (
-            self.window(WIDE * self.line.unit, self.sides, self.noise) if found.reach < WIDE * self.line.unit else None
-        )
+        reach, most = WIDE * self.line.unit, SMALL * abs(self.y)
+        wide = self.window(reach, self.sides, self.noise) if found.reach < reach and 100 * self.noise < most else None
         if wide is None or wide.fit.noise <= 4 * self.noise:
             return 0.0
 
@@ -402,10 +415,12 @@ class Differences:
         steps = sorted(h for t in self.line.taken if abs(h := t - self.line.x) <= wide.reach)
         pairs = [(abs(left(b) - left(a)), a, b) for a, b in itertools.pairwise(steps) if b - a > 1e-3 * wide.reach]
         first, a, b = max(pairs)
+        if first >= 2 * most:  # half of it is left at least
+            return 0.0
         for k in range(HALVINGS):
             middle = (a + b) / 2
             gap, a, b = max((abs(left(middle) - left(a)), a, middle), (abs(left(b) - left(middle)), middle, b))
-            if not max(first / 100 if k > 6 else 0.0, 100 * self.noise) < gap < SMALL * abs(self.y):
+            if not max(first / 100 if k > 6 else 0.0, 100 * self.noise) < gap < most:
                 return 0.0
         return gap / max(abs(a), abs(b))
 

@@ -16,6 +16,7 @@ from .rounding import EPSILON
 BENDS = 20  # halvings of an interval in which f departs from a polynomial
 APART = 6.0  # the ratio of steps, at least, of which what is left is compared
 BEYOND = 1.1 * GRID  # windows' sizes, at most, to where f is seen to depart
+EXCLUDES = 30.0  # times its error: how far from a window's slope a claim is not confirmed by any larger window
 LARGER = 6  # windows, at most, up to the kink
 
 
@@ -37,6 +38,8 @@ class Sided(Differences):
             window = self.window(reach, self.sides, noise)
             if window is not None and window.fit.noise <= 4 * noise:
                 best, reach = window, reach * GRID
+                if abs(best.slope - claim) > EXCLUDES * best.error + 1e-7 * abs(claim):
+                    return None
             elif k and best is None:
                 return None
             elif best is None:  # the kink is nearer than that

@@ -37,6 +37,7 @@ WIDEST = 1e-3  # the tread of a stair that rounding makes, relative to x or 1
 TREAD = 13  # steps of the search for its end, which other outputs share, and so may go beyond what is allowed for one
 WIDE = 0.35  # where the jumps of solvers are looked for, relative to x or 1: in an interval that is halved
 HALVINGS = 23
+FINER = 6  # halvings of an interval in which a jump remains and a turn does not
 SMALL = 0.03  # how large such a jump may be, relative to f
 
 TWO_SIDED = tuple(math.sqrt(v) for v in (35 / 36, 0.625, 0.33, 0.12, 1 / 60))
@@ -170,7 +171,7 @@ class Differences:
 
     def is_trifle(self, window: Window) -> bool:
         """Whether a window's error is little beside that which a claim may have anyway."""
-        return window.error <= TRIFLE * min(abs(window.slope), self.claimed)
+        return window.error < TRIFLE * min(abs(window.slope), self.claimed)
 
     def prefers(self, now: Window, best: Window) -> bool:
         """Whether a later window is better; if they contradict each other, the smaller one is, if it resolves at all,
@@ -359,7 +360,11 @@ class Differences:
         for side in self.sides:
             end = self.end_of(side, found)
             window = self.window(1.2 * end, [side], self.noise, FEW) if end else None
-            if window is None or window.fit.noise <= self.part(found) / 20 * window.scale * window.reach:
+            if (
+                window is None
+                or (self.part(found) < 0.4 and not self.breaks(side, end, found))
+                or window.fit.noise <= self.part(found) / 20 * window.scale * window.reach
+            ):
                 return 0.0
             noises.append(window.fit.noise)
         return min(noises)
@@ -369,6 +374,22 @@ class Differences:
         most = max(abs(found.value), self.guide)
         part = abs(abs(found.value) - self.guide) / most if most else 0.0
         return part if 0.02 < part < 0.4 else 0.4
+
+    def breaks(self, side: int, end: float, found: Slope) -> bool:
+        """Whether f jumps from a slope, a little before it is seen to have ceased, rather than turns from it."""
+
+        def left(step: float) -> float:
+            sample = self.sample(side * step)
+            return math.nan if sample is None else sample.rise - found.value * sample.step
+
+        begin = end / 2
+        first = gap = abs(left(end) - left(begin))
+        for _ in range(FINER):
+            middle = (begin + end) / 2
+            gap, begin, end = max(
+                (abs(left(middle) - left(begin)), begin, middle), (abs(left(end) - left(middle)), middle, end)
+            )
+        return gap > first / 2
 
     def beyond(self, noise: float) -> Slope:
         """The slope by large steps, over stairs of this height."""

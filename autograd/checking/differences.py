@@ -37,8 +37,8 @@ WIDEST = 1e-3  # the tread of a stair that rounding makes, relative to x or 1
 TREAD = 13  # steps of the search for its end, which other outputs share, and so may go beyond what is allowed for one
 WIDE = 0.35  # where the jumps of solvers are looked for, relative to x or 1: in an interval that is halved
 HALVINGS = 23
-FINER = 6  # halvings of an interval in which a jump remains and a turn does not
 SMALL = 0.03  # how large such a jump may be, relative to f
+FINER = 6  # halvings of an interval in which a jump remains and a turn does not
 
 TWO_SIDED = tuple(math.sqrt(v) for v in (35 / 36, 0.625, 0.33, 0.12, 1 / 60))
 ONE_SIDED = tuple(math.sqrt(v) for v in (0.971, 0.818, 0.624, 0.43, 0.255, 0.13, 0.0529 + 1e-3, 0.0145, 0.0016))

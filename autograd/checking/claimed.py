@@ -166,8 +166,9 @@ class Claimed:
                 judge(row, claim, claim, near, rounding, self.resolution)
                 if before == "wrong" and row.verdict == "inconclusive":  # the claim is not confirmed by that
                     judge(row, claim, claim, slope, rounding, self.resolution)
-        if row.verdict == "wrong" and not slope.kind and slope.reach and (stair := differences.stairs(slope)):
-            judge(row, claim, claim, differences.beyond(stair), rounding, self.resolution)
+        wide = self.over_stairs(row, differences, slope)
+        if wide is not None:
+            judge(row, claim, claim, wide, rounding, self.resolution)
         small = line.single and abs(claim - row.numeric) < 0.1 * abs(row.numeric)
         if row.verdict == "wrong" and not slope.kind and small and (doubt := differences.jump_over_distance(slope)):
             judge(row, claim, claim, replace(slope, error=max(slope.error, doubt)), rounding, self.resolution)
@@ -193,6 +194,15 @@ class Claimed:
         if near is None:
             line.forget_all_but(taken)
         return near
+
+    def over_stairs(self, row: GradientRow, differences: Sided, slope: Slope) -> Slope | None:
+        """The slope by large steps, if the one that accuses the claim, or confirms it, is that of a tread."""
+        right = row.verdict == "ok"
+        other = differences.guide if row.verdict == "wrong" else differences.farther(slope) if right else slope.value
+        if other == slope.value or slope.kind or not slope.reach:
+            return None
+        noise = differences.stairs(slope, other, right)
+        return differences.beyond(noise) if noise else None
 
     def remainder(self, row: GradientRow, line: Line, o: int, noise: float) -> Remainder:
         return remainder(line.rises(o), row.claimed, noise)

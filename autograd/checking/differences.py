@@ -32,14 +32,7 @@ DEEPER = (2.0**-400, 2.0**-700, 2.0**-960)
 
 EVALUATIONS = 60  # of f along a line for one output, at most, unless a claim is wrong; about 30 for a smooth one
 
-WIDEST = 1e-3  # the tread of a stair that rounding makes, relative to x or 1
-
 TREAD = 13  # steps of the search for its end, which other outputs share, and so may go beyond what is allowed for one
-WIDE = 0.35  # where the jumps of solvers are looked for, relative to x or 1: in an interval that is halved
-HALVINGS = 23
-SMALL = 0.03  # how large such a jump may be, relative to f
-FINER = 6  # halvings of an interval in which a jump remains and a turn does not
-
 TWO_SIDED = tuple(math.sqrt(v) for v in (35 / 36, 0.625, 0.33, 0.12, 1 / 60))
 ONE_SIDED = tuple(math.sqrt(v) for v in (0.971, 0.818, 0.624, 0.43, 0.255, 0.13, 0.0529 + 1e-3, 0.0145, 0.0016))
 FEW = tuple(math.sqrt(v) for v in (0.96, 0.58, 0.37, 0.19, 0.06, 0.007))
@@ -147,7 +140,7 @@ class Differences:
                 best = now
             rounding = held and now.fit.noise <= (4 if self.opaque else 2) * self.noise
             still = now.scale == self.guide == 0.0  # nothing moves, and nothing should
-            if now is best and (still or now.resolves(ENOUGH if rounding else FINE) or self.is_trifle(now)):
+            if now is best and (still or now.resolves(ENOUGH if rounding else FINE) or self.is_trifle(now, sides)):
                 break
             wanted = now.error / (FINE * (abs(now.slope) or self.guide or 1.0))
             if rounding:
@@ -169,9 +162,9 @@ class Differences:
                 return rough
         return best
 
-    def is_trifle(self, window: Window) -> bool:
-        """Whether a window's error is little beside that which a claim may have anyway."""
-        return window.error < TRIFLE * min(abs(window.slope), self.claimed)
+    def is_trifle(self, window: Window, sides: Sequence[int]) -> bool:
+        """Whether a window's error is little beside that which a claim may have anyway; the scouts are to agree."""
+        return window.error < TRIFLE * min(abs(window.slope), self.claimed) and self.holds(window, sides, 10 * TRIFLE)
 
     def prefers(self, now: Window, best: Window) -> bool:
         """Whether a later window is better; if they contradict each other, the smaller one is, if it resolves at all,
@@ -183,9 +176,9 @@ class Differences:
     def near(self, window: Window, sides: Sequence[int]) -> list[Sample]:
         return [s for side in sides for s in self.scouts[side] if s is not None and abs(s.step) < window.reach]
 
-    def holds(self, window: Window, sides: Sequence[int]) -> bool:
-        """Whether all scouts nearer to x are where the window says."""
-        doubt = 1e-3 * abs(window.slope) + 4 * window.error + 8 * window.fit.noise / window.reach
+    def holds(self, window: Window, sides: Sequence[int], within: float = 1e-3) -> bool:
+        """Whether all scouts nearer to x are where the window says, up to a part of its slope."""
+        doubt = within * abs(window.slope) + 4 * window.error + 8 * window.fit.noise / window.reach
         return all(
             window.missed(sample) <= 8 * (self.noise + EPSILON * abs(sample.rise)) + doubt * abs(sample.step)
             for sample in self.near(window, sides)
@@ -353,98 +346,6 @@ class Differences:
             reach = self.on_grid(reach / GRID)
         return None
 
-    def stairs(self, found: Slope) -> float:
-        """0.0 if f is smooth where a slope ceases to hold, to one side of x at least; else the noise there: what seems
-        a slope is the tread of a stair that rounding in a black box has made, which breaks off."""
-        noises = []
-        for side in self.sides:
-            end = self.end_of(side, found)
-            window = self.window(1.2 * end, [side], self.noise, FEW) if end else None
-            if (
-                window is None
-                or (self.part(found) < 0.4 and not self.breaks(side, end, found))
-                or window.fit.noise <= self.part(found) / 20 * window.scale * window.reach
-            ):
-                return 0.0
-            noises.append(window.fit.noise)
-        return min(noises)
-
-    def part(self, found: Slope) -> float:
-        """How large a part of the slope that is claimed rounding may have taken away; 0.4 if it is not of that kind."""
-        most = max(abs(found.value), self.guide)
-        part = abs(abs(found.value) - self.guide) / most if most else 0.0
-        return part if 0.02 < part < 0.4 else 0.4
-
-    def breaks(self, side: int, end: float, found: Slope) -> bool:
-        """Whether f jumps from a slope, a little before it is seen to have ceased, rather than turns from it."""
-
-        def left(step: float) -> float:
-            sample = self.sample(side * step)
-            return math.nan if sample is None else sample.rise - found.value * sample.step
-
-        begin = end / 2
-        first = gap = abs(left(end) - left(begin))
-        for _ in range(FINER):
-            middle = (begin + end) / 2
-            gap, begin, end = max(
-                (abs(left(middle) - left(begin)), begin, middle), (abs(left(end) - left(middle)), middle, end)
-            )
-        return gap > first / 2
-
-    def beyond(self, noise: float) -> Slope:
-        """The slope by large steps, over stairs of this height."""
-        self.noise = max(self.noise, noise)
-        self.line.allowed, self.before = max(self.line.allowed, len(self.line.taken) + 20), len(self.line.taken)
-        window = self.search(self.sides, self.first)
-        return Slope() if window is None else Slope(window.slope, window.error, window.scale, window.reach)
-
-    def end_of(self, side: int, found: Slope) -> float:
-        """About the largest step up to which a slope holds; 0.0 if it does as far as f, or a tread, may reach."""
-        loose = self.part(found) / 2
-
-        def holds(step: float) -> bool:
-            sample = self.sample(side * step)
-            if sample is None or not sample.step:
-                return sample is not None
-            return abs(sample.quotient - found.value) <= loose * max(abs(sample.quotient), abs(found.value))
-
-        within, widest = found.reach, WIDEST * self.line.unit
-        beyond = sorted(h for t in self.line.taken if within < (h := side * (t - self.line.x)) < widest)
-        end = 0.0
-        for step in [*beyond, widest] if within < widest else []:
-            if not holds(step):
-                end = step if self.sample(side * step) is not None else 0.0  # f ends there
-                break
-            within = step
-        while end > 1.8 * within:
-            middle = within * math.sqrt(end / within)
-            within, end = (middle, end) if holds(middle) else (within, middle)
-        return end
-
-    def jump_over_distance(self, found: Slope) -> float:
-        """How far a slope may be from that of what f stands for, if f jumps now and then by little, as a solver does
-        that stops at a tolerance: the jump over its distance from x; 0.0 if none is seen."""
-        reach, most = WIDE * self.line.unit, SMALL * abs(self.y)
-        wide = self.window(reach, self.sides, self.noise) if found.reach < reach and 100 * self.noise < most else None
-        if wide is None or wide.fit.noise <= 4 * self.noise:
-            return 0.0
-
-        def left(step: float) -> float:
-            sample = self.sample(step)
-            return math.nan if sample is None else sample.rise - wide.fit.rise(sample.step / wide.reach)
-
-        steps = sorted(h for t in self.line.taken if abs(h := t - self.line.x) <= wide.reach)
-        pairs = [(abs(left(b) - left(a)), a, b) for a, b in itertools.pairwise(steps) if b - a > 1e-3 * wide.reach]
-        first, a, b = max(pairs)
-        if first >= 2 * most:  # half of it is left at least
-            return 0.0
-        for k in range(HALVINGS):
-            middle = (a + b) / 2
-            gap, a, b = max((abs(left(middle) - left(a)), a, middle), (abs(left(b) - left(middle)), middle, b))
-            if not max(first / 100 if k > 6 else 0.0, 100 * self.noise) < gap < most:
-                return 0.0
-        return gap / max(abs(a), abs(b))
-
     def limit(self) -> Slope:
         """For want of better the quotient at the smallest steps, if rises vanish there, and how much it changed."""
         pairs = [[s for s in samples if s] for samples in zip(*self.scouts.values(), strict=True)]
@@ -460,17 +361,3 @@ class Differences:
         found = [s.quotient for samples in last for s in samples]
         value = sum(s.quotient for s in last[-1]) / len(last[-1])
         return Slope(value, 2 * (max(found) - min(found)) + 1e-2 * abs(value) + self.noise / self.steps[-1], scale)
-
-
-def numeric_slope(line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool = False) -> Slope:
-    """The numeric derivative of output ``o`` along the line.
-
-    ``again`` takes other steps, and of a black box a longer look: before a claim that contradicts the first is refused.
-    """
-    if not math.isfinite(line.ys[o]):
-        return Slope()
-    differences = Differences(line, o, noise, guide, opaque, again)
-    found = differences.slope()
-    if again and opaque and not found.kind and found.reach and (noise := differences.stairs(found)):
-        return differences.beyond(noise)
-    return found

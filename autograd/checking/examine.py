@@ -13,11 +13,12 @@ from typing import Any
 
 from ..errors import ERRORS
 from ..functional import float_of, jacobian, jvp, vjp
-from .differences import EPSILON, RESOLUTION, numeric_slope
+from .differences import EPSILON, RESOLUTION
 from .flat import Flat, derivative
 from .lines import Line, Slope
 from .report import GradientRow
 from .rounding import is_opaque, rounding_bounds
+from .stairs import numeric_slope
 from .taylor import Remainder, remainder
 
 SAFETY = 4.0  # times the error estimate: what a difference may be

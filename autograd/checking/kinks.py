@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 
-from .differences import ENOUGH, GRID, Differences
+from .differences import ENOUGH, GRID
 from .lines import Slope, Window
 from .rounding import EPSILON
+from .stairs import Stairs
 
 BENDS = 20  # halvings of an interval in which f departs from a polynomial
 APART = 6.0  # the ratio of steps, at least, of which what is left is compared
@@ -20,7 +21,7 @@ EXCLUDES = 30.0  # times its error: how far from a window's slope a claim is not
 LARGER = 6  # windows, at most, up to the kink
 
 
-class Sided(Differences):
+class Sided(Stairs):
     """Differences that know of kinks beside x."""
 
     def beside(self, claim: float, found: Slope, noise: float) -> Slope | None:

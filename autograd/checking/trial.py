@@ -20,12 +20,12 @@ from .claims import (
     of_vjp,
     pattern_of,
 )
-from .differences import numeric_slope
 from .exact import by_mpmath
 from .examine import SAFETY
 from .many import Labels, in_directions
 from .report import GradientReport, GradientRow
 from .sparse import rows_by_groups
+from .stairs import numeric_slope
 
 CLAIMS = {"grad": of_gradient, "jacobian": of_jacobian, "vjp": of_vjp, "jvp": of_jvp}
 SECOND = {"hessian": of_hessian, "hvp": of_hvp}

@@ -58,6 +58,45 @@ def test_steps_that_are_wider_than_rounding_makes_them_may_be_meant() -> None:
 @pytest.mark.parametrize(
     ("f", "x", "slope"),
     [
+        (lambda t: 1e-4 * t + (t % 86400) / 3600, 1700006400.0 + 600, 1e-4 + 1 / 3600),  # seconds, and hours of the day
+        (lambda t: t * t + round(t, 5), 1.3000051, 2 * 1.3000051),  # near to the edge of a tread
+        (lambda t: 101325 + t / 1e-8 % 1, 3e-9, 1e8),  # ten nanoseconds, at three
+        (lambda t: 3 * t + 5e-6 * math.floor(t / 1e-5), 1.3 + 1e-6, 3.0),
+        (lambda t: t * t + 1e-5 * min(t / 1e-5 % 1, 500 * (1 - t / 1e-5 % 1)), 1.3 + 1e-6, 3.6 + 2e-6),
+    ],
+)
+def test_wide_treads_have_slopes_of_their_own_wherever_x_is_on_them(f: Function, x: float, slope: float) -> None:
+    assert verdict(f, x, slope) == "ok"
+
+
+def test_a_claim_of_the_slope_of_the_whole_stair_is_in_doubt_where_treads_are_wide() -> None:
+    def f(x: float) -> float:
+        return x * x + 2e-6 * ((x - 1.3) / 1e-5 % 1)
+
+    x = 1.300003
+    assert verdict(f, x, 2 * x + 0.2) == "ok"
+    whole = row_of(f, x, 2 * x)
+    assert whole.verdict == "inconclusive"
+    assert "f jumps at steps 1e-05 wide, between which its slope is 2.80001" in whole.note
+    assert verdict(f, x, 2 * x - 0.1) == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "slope", "meant"),
+    [
+        (lambda t: (math.exp(t) - 1) / t if abs(t) > 1e-8 else 1 + 0.4 * t, 0.0, 0.4, 0.5),
+        (lambda t: (1 - (1 + t) ** -10) / t if abs(t) > 1e-8 else 10 - 40 * t, 0.0, -40.0, -55.0),
+        (lambda t: math.log(1 + t) / t if abs(t) > 1e-8 else 1 - 0.4 * t, 3e-9, -0.4, -0.5),
+    ],
+)
+def test_a_guard_against_cancellation_is_no_tread(f: Function, x: float, slope: float, meant: float) -> None:
+    assert verdict(f, x, slope) == "ok"
+    assert verdict(f, x, meant) == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "slope"),
+    [
         (lambda x: x * x + single(0.2 * x) + single(0.3 * x), 0.82, 2 * 0.82 + 0.5),
         (lambda x: x * x + round(0.6 * x, 7) + round(0.4 * x, 7), 1.46, 2 * 1.46 + 1),
         (lambda x: x * x + round(0.6 * x, 7) + round(0.4 * x, 7), 1.52, 2 * 1.52 + 1),

@@ -166,9 +166,7 @@ class Claimed:
                 judge(row, claim, claim, near, rounding, self.resolution)
                 if before == "wrong" and row.verdict == "inconclusive":  # the claim is not confirmed by that
                     judge(row, claim, claim, slope, rounding, self.resolution)
-        wide = self.over_stairs(row, differences, slope)
-        if wide is not None:
-            judge(row, claim, claim, wide, rounding, self.resolution)
+        self.over_stairs(row, differences, slope, rounding)
         small = line.single and abs(claim - row.numeric) < 0.1 * abs(row.numeric)
         if row.verdict == "wrong" and not slope.kind and small and (doubt := differences.jump_over_distance(slope)):
             judge(row, claim, claim, replace(slope, error=max(slope.error, doubt)), rounding, self.resolution)
@@ -195,14 +193,18 @@ class Claimed:
             line.forget_all_but(taken)
         return near
 
-    def over_stairs(self, row: GradientRow, differences: Sided, slope: Slope) -> Slope | None:
-        """The slope by large steps, if the one that accuses the claim, or confirms it, is that of a tread."""
+    def over_stairs(self, row: GradientRow, differences: Sided, slope: Slope, rounding: float) -> None:
+        """Judge once more, by large steps, if the slope that accuses the claim, or confirms it, is that of a tread."""
         right = row.verdict == "ok"
         other = differences.guide if row.verdict == "wrong" else differences.farther(slope) if right else slope.value
         if other == slope.value or slope.kind or not slope.reach:
-            return None
-        noise = differences.stairs(slope, other, right)
-        return differences.beyond(noise) if noise else None
+            return
+        stair = differences.stairs(slope, other, right)
+        if stair is not None:
+            judge(row, row.claimed, row.claimed, differences.beyond(stair), rounding, self.resolution)
+            if row.verdict == "ok" and stair.doubt:
+                row.verdict, row.tolerance = "inconclusive", stair.doubt
+                row.note = f"f jumps at steps {stair.width:.1g} wide, between which its slope is {slope.value:.6g}"
 
     def remainder(self, row: GradientRow, line: Line, o: int, noise: float) -> Remainder:
         return remainder(line.rises(o), row.claimed, noise)

@@ -65,7 +65,7 @@ class Line:
         elif t not in self.taken:
             try:
                 found = self.f(self.moved(t)) if math.isfinite(t) else None
-            except (*ERRORS, TypeError, LookupError):  # ** of a negative float gave a complex number; a table ends
+            except (*ERRORS, TypeError, IndexError):  # ** of a negative float gave a complex number; a table ends
                 found = None
             self.taken[t] = found
         return self.taken[t]

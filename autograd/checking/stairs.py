@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import NamedTuple
 
 from .differences import FEW, Differences
-from .fits import fit
 from .lines import Line, Slope
 
 WIDEST = 1e-3  # a tread, relative to x or 1
 NARROW = 1e-6  # the same where the claim is its slope, as wider ones may be meant
 LITTLE, MUCH = 0.02, 0.4  # what part of a slope a stair may make, for a close look; beyond, it is as if it were MUCH
-BEHIND = 20.0  # how far behind a tread others are looked for, in treads
-GOES_ON = 0.1  # the noise behind a tread's end, to that at its end
-FINER = 6  # halvings of an interval in which a jump remains, or one of a few, and a turn does not
-JUMP = 1 / 6  # the part that remains
+BEHIND = (1.37, 2.55, 4.21, 7.69)  # where other treads are looked for, in widths of one
+SAME = 3  # how many of them at least are to have its slope: at one there may be a jump
 WIDE = 0.35  # where the jumps of solvers are looked for, relative to x or 1: in an interval that is halved
 HALVINGS = 23
 SMALL = 0.03  # how large such a jump may be, relative to f
+
+
+class Stair(NamedTuple):
+    """A tread of about this ``width`` around x, and the ``noise`` that such treads make of f.  ``doubt``: how far the
+    slope of the whole stair may be from f's, as treads so wide may be meant."""
+
+    noise: float
+    width: float
+    doubt: float = 0.0
 
 
 class Stairs(Differences):
@@ -32,60 +39,61 @@ class Stairs(Differences):
         """The slope that larger steps agree on, where a window was narrow; or else the slope that was found."""
         pairs = zip(self.steps, self.scouts[-1], self.scouts[1], strict=True)
         means = [(a.quotient + b.quotient) / 2 for step, a, b in pairs if step > found.reach and a and b]
-        if found.reach < NARROW * self.line.unit and len(self.sides) == 2:
+        if found.reach < self.narrow() and len(self.sides) == 2:
             for mean, finer in itertools.pairwise(means):
                 if abs(mean - finer) < 0.1 * abs(mean - found.value):
                     return mean
         return found.value
 
-    def stairs(self, found: Slope, other: float, confirmed: bool = False) -> float:
-        """The noise that f has if a slope is that of a tread; 0.0 if it is f's own.
+    def narrow(self) -> float:
+        """How wide a tread may be of which the slope is claimed."""
+        x = abs(self.line.x)
+        return min(NARROW * self.line.unit, 0.1 * x or NARROW)
+
+    def stairs(self, found: Slope, other: float, confirmed: bool = False) -> Stair | None:
+        """The stair of which a slope is that of a tread; None if the slope is f's own.
 
         ``other`` is the slope that the stair would have as a whole: that which is claimed or, if that is ``confirmed``
         by the one that was found, that which larger steps tell.
         """
-        most = max(abs(found.value), abs(other))
-        part = abs(abs(found.value) - abs(other)) / most if most else 0.0
+        most, gap = max(abs(found.value), abs(other)), abs(abs(found.value) - abs(other))
+        part = gap / most if most else 0.0
         closely = confirmed or LITTLE < part < MUCH
         taken = dict(self.line.taken)
-        noise = 0.0 if confirmed else self.noise_of_treads(found, MUCH, closely)
-        if not noise and closely:
-            noise = self.noise_of_treads(found, min(part, MUCH), closely)
-        if not noise:
+        widest = self.narrow() if confirmed else WIDEST * self.line.unit
+        stair = None if confirmed else self.treads(found, MUCH, widest, closely)
+        if stair is None and closely:
+            stair = self.treads(found, min(part, MUCH), widest, closely)
+        if stair is None:
             self.line.forget_all_but(taken)
-        return noise
+        elif closely and stair.width > self.narrow():  # steps that may be meant
+            return stair._replace(doubt=gap)
+        return stair
 
-    def noise_of_treads(self, found: Slope, part: float, closely: bool) -> float:
-        """The noise where a slope ceases to hold; 0.0 if f is smooth there, to one side of x at least, or ``closely``
-        seen turns, or does not jump again."""
-        ends: dict[int, tuple[float, float]] = {}
-        noises: dict[int, float] = {}
+    def treads(self, found: Slope, part: float, widest: float, closely: bool) -> Stair | None:
+        """What is where a slope ceases to hold; None if f is smooth there, to one side of x at least, or ``closely``
+        seen has that slope on no other treads."""
+        width, noises = 0.0, list[float]()
         for side in self.sides:
-            ends[side] = self.end_of(side, found, part / 2)
-            reach = 1.2 * ends[side][1]
-            window = self.window(reach, [side], self.noise, FEW) if reach else None
+            end = self.end_of(side, found, part / 2, widest)
+            window = self.window(1.2 * end, [side], self.noise, FEW) if end else None
             if window is None or window.fit.noise <= part / 20 * window.scale * window.reach:
-                return 0.0
-            noises[side] = window.fit.noise
-        if closely:
-            width = sum(end for _, end in ends.values())
-            if not any(self.goes_on(side, width, noise) for side, noise in noises.items()):
-                return 0.0
-            if part < MUCH and not all(self.breaks(side, *ends[side], found) for side in self.sides):
-                return 0.0
-        return min(noises.values())
+                return None
+            width, noises = width + end, [*noises, window.fit.noise]
+        if closely and not any(self.goes_on(side, width, found, part / 2) for side in self.sides):
+            return None
+        return Stair(min(noises), width)
 
-    def end_of(self, side: int, found: Slope, loose: float) -> tuple[float, float]:
-        """A step at which a slope holds and a larger one, not twice as large, at which it does not; (0.0, 0.0) if it
-        holds as far as f, or a tread, may reach."""
+    def end_of(self, side: int, found: Slope, loose: float, widest: float) -> float:
+        """About the largest step up to which a slope holds; 0.0 if it does as far as f, or a tread, may reach."""
 
         def holds(step: float) -> bool:
             sample = self.sample(side * step)
             if sample is None or not sample.step:
                 return sample is not None
-            return abs(sample.quotient - found.value) <= loose * max(abs(sample.quotient), abs(found.value))
+            return close(sample.quotient, found.value, loose)
 
-        within, widest = found.reach, WIDEST * self.line.unit
+        within = found.reach
         beyond = sorted(h for t in self.line.taken if within < (h := side * (t - self.line.x)) < widest)
         end = 0.0
         for step in [*beyond, widest] if within < widest else []:
@@ -96,35 +104,21 @@ class Stairs(Differences):
         while end > 1.8 * within:
             middle = within * math.sqrt(end / within)
             within, end = (middle, end) if holds(middle) else (within, middle)
-        return (within, end) if end else (0.0, 0.0)
+        return end
 
-    def goes_on(self, side: int, width: float, noise: float) -> bool:
-        """Whether there is noise behind the tread, which is no wider than this, too."""
-        steps = [(1.0 + BEHIND * part) * width for part in FEW]
-        samples = [sample for step in steps if (sample := self.sample(side * step)) is not None]
-        if len(samples) < len(steps):  # f ends there
-            return False
-        found = fit([s.step / steps[0] for s in samples], [s.rise for s in samples], self.noise)
-        return found.noise > GOES_ON * noise
+    def goes_on(self, side: int, width: float, found: Slope, loose: float) -> bool:
+        """Whether f has the same slope again behind the tread, which is no wider than this: on other treads."""
+        same = 0
+        for part in BEHIND:
+            near, far = self.sample(side * part * width), self.sample(side * (part * width + found.reach / 8))
+            if near is None or far is None or near.step == far.step:
+                return False
+            same += close((far.rise - near.rise) / (far.step - near.step), found.value, loose)
+        return same >= SAME
 
-    def breaks(self, side: int, begin: float, end: float, found: Slope) -> bool:
-        """Whether f jumps from a slope, between these steps, rather than turns from it."""
-
-        def left(step: float) -> float:
-            sample = self.sample(side * step)
-            return math.nan if sample is None else sample.rise - found.value * sample.step
-
-        first = gap = abs(left(end) - left(begin))
-        for _ in range(FINER):
-            middle = (begin + end) / 2
-            gap, begin, end = max(
-                (abs(left(middle) - left(begin)), begin, middle), (abs(left(end) - left(middle)), middle, end)
-            )
-        return gap > JUMP * first
-
-    def beyond(self, noise: float) -> Slope:
-        """The slope by large steps, over stairs of this height."""
-        self.noise = max(self.noise, noise)
+    def beyond(self, stair: Stair) -> Slope:
+        """The slope by large steps, over the whole stair."""
+        self.noise = max(self.noise, stair.noise)
         self.line.allowed, self.before = max(self.line.allowed, len(self.line.taken) + 20), len(self.line.taken)
         window = self.search(self.sides, self.first)
         return Slope() if window is None else Slope(window.slope, window.error, window.scale, window.reach)
@@ -154,6 +148,10 @@ class Stairs(Differences):
         return gap / max(abs(a), abs(b))
 
 
+def close(one: float, other: float, loose: float) -> bool:
+    return abs(one - other) <= loose * max(abs(one), abs(other))
+
+
 def numeric_slope(line: Line, o: int, noise: float, guide: float, opaque: bool, again: bool = False) -> Slope:
     """The numeric derivative of output ``o`` along the line.
 
@@ -163,6 +161,6 @@ def numeric_slope(line: Line, o: int, noise: float, guide: float, opaque: bool, 
         return Slope()
     differences = Stairs(line, o, noise, guide, opaque, again)
     found = differences.slope()
-    if again and opaque and not found.kind and found.reach and (noise := differences.stairs(found, abs(guide))):
-        return differences.beyond(noise)
+    if again and opaque and not found.kind and found.reach and (stair := differences.stairs(found, abs(guide))):
+        return differences.beyond(stair)
     return found

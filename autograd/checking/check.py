@@ -72,7 +72,8 @@ def check_grads(
     ``seed``), and where one disagrees the coordinates are bisected to the worst.  ``oracle="mpmath"`` calls f with
     mpmath's numbers, for differences of 70 digits.  ``strict`` lets nothing inconclusive pass; of a black box,
     ``resolution`` is what it takes to be conclusive: a relative fault that would have been seen (1e-5; of numbers with
-    fewer bits 4 times the square root of their rounding).
+    fewer bits 4 times the square root of their rounding).  Steps in a black box up to 1e-6 of an argument (or of 1)
+    wide are taken for rounding: the slope of what they stand for is told, and not that between two of them.
 
     Raises GradientMismatch, an AssertionError with the table, unless every row passes (the verdicts are those of
     ``GradientRow``); it names the primitive whose rule is to blame, which it finds by checking each primitive on its

@@ -88,9 +88,9 @@ class Differences:
 
     def sample(self, step: float) -> Sample | None:
         got = self.line.at(step)
-        if got is None or not math.isfinite(got[self.o] - self.y):
+        if got is None or not math.isfinite(rise := got[self.o] - self.y):
             return None
-        return Sample(self.line.actual(step), got[self.o] - self.y)
+        return Sample(self.line.actual(step), rise)
 
     def window(self, reach: float, sides: Sequence[int], noise: float, parts: Sequence[float] = ()) -> Window | None:
         """The fit through steps of this size on these sides; None if f fails at one of them."""

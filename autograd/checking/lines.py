@@ -55,14 +55,18 @@ class Line:
 
     def actual(self, step: float) -> float:
         """The step that is taken for this one, as x + step is rounded."""
+        if self.format is DOUBLE:  # asked for so often that a call more is felt
+            return (self.x + step) - self.x
         return self.format.nearest(self.x + step) - self.x
 
     def at(self, step: float) -> list[float] | None:
         """The outputs at x + step; None where the function fails."""
-        t = self.format.nearest(self.x + step)
-        if t not in self.taken and t in self.known:
+        t = self.x + step if self.format is DOUBLE else self.format.nearest(self.x + step)
+        if t in self.taken:
+            return self.taken[t]
+        if t in self.known:
             self.taken[t] = self.known[t]
-        elif t not in self.taken:
+        else:
             try:
                 found = self.f(self.moved(t)) if math.isfinite(t) else None
             except (*ERRORS, TypeError, IndexError):  # ** of a negative float gave a complex number; a table ends

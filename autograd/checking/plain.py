@@ -59,6 +59,7 @@ class Plain:
         self.leaves: list[Leaf] = []
         numbers, self.structure = flatten(mapped(tree, self._take), name)
         self.is_flat = type(tree) is list and all(type(x) is float for x in tree)
+        self.is_float = type(tree) is float
         self.numbers = [float(x.data if isinstance(x, Value) else x) for x in numbers]
 
     def _take(self, x: Any) -> Any:
@@ -68,6 +69,8 @@ class Plain:
 
     def rebuild(self, numbers: Sequence[Any]) -> Any:
         """The tree with these numbers, a list or (faster, where there are many) an array."""
+        if self.is_float:  # the usual cases, in a tenth of the time
+            return numbers[0]
         if self.is_flat:
             return list(numbers)
         places = self._places(numbers)

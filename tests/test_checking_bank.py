@@ -75,6 +75,7 @@ def test_no_right_rule_is_accused() -> None:
             assert abs(found.numeric - case.slope) <= found.tolerance, (case, found)
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 def test_every_fault_that_can_be_seen_is_found_and_none_is_called_ok() -> None:
     for case in cases():
         for fault in FAULTS:
@@ -255,6 +256,7 @@ RIGHT: dict[str, tuple[Callable[[float], float], Callable[..., Any]]] = {
 }
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("name", RIGHT)
 def test_rows_in_which_numbers_cancel_are_not_accused(name: str, order: int) -> None:

@@ -38,11 +38,12 @@ def test_a_million_right_derivatives_take_three_directions() -> None:
 
 
 @pytest.mark.no_cover  # other tests run the same lines, sooner
-@pytest.mark.parametrize(("i", "factor"), [(123_456, 1.1), (999_999, -1.0)])
-def test_one_fault_in_a_million_is_named_within_200_evaluations(i: int, factor: float) -> None:
+def test_one_fault_in_a_million_is_named_within_200_evaluations() -> None:
+    i = 999_999
+
     def wrong(x: Any) -> Any:
         g = many_gradient(x)
-        g[i] *= factor
+        g[i] *= 1.1
         return g
 
     found = report(many, X, grad=wrong)

@@ -287,6 +287,7 @@ def test_lanes_have_the_bits_of_points(which: tuple[str, int, int]) -> None:
     assert_same(run(code, program, xs[3]), wanted[3])
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 @pytest.mark.parametrize("size", [1, 2, 7, 50])
 @pytest.mark.parametrize("width", [1, 2, 4, 8])
 def test_wherever_it_is_cut(size: int, width: int) -> None:

@@ -171,6 +171,7 @@ def disagreements(seed: int) -> int:
     return wrong
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 @pytest.mark.parametrize("seed", range(36))
 def test_random_nests_keep_their_bits(seed: int, small: None) -> None:
     assert disagreements(seed) == 0
@@ -209,6 +210,7 @@ def test_planted_faults_are_noticed(fault: str, small: None, monkeypatch: pytest
     assert any(disagreements(seed) for seed in range(36))
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 @pytest.mark.parametrize("seed", range(16))
 def test_random_nests_over_lanes(seed: int, small: None) -> None:
     nest = Nest(seed + 100, depth=2 + seed % 2)
@@ -268,6 +270,7 @@ def test_sums_in_another_order_are_close() -> None:
     assert bits(outputs) != bits(evaluate(program, point))
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 @pytest.mark.parametrize("width", [2, 4, 8])
 @pytest.mark.parametrize(("points", "shape"), [(100, (2, 16, 16, 1)), (43, (2, 16, 16, 1)), (40, (40, 20, 5))])
 def test_turns_done_at_once_may_have_sums_of_their_own(points: int, shape: tuple[int, ...], width: int) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -127,7 +128,41 @@ def test_the_test_notices_imports_that_run_upwards(tmp_path: Path, monkeypatch: 
         test_imports_run_downwards("autograd.value")
 
 
+FORKED = """\
+import os, sys
+for module in sys.stdin:
+    child = os.fork()
+    if not child:
+        try:
+            exec("import " + module)
+        except BaseException as error:
+            sys.stderr.write(repr(error))
+        os._exit(0)
+    os.waitpid(child, 0)
+    sys.stderr.write("\\n")
+    sys.stderr.flush()
+"""
+
+
+@pytest.fixture(scope="module")
+def python() -> Iterator[subprocess.Popen[str]]:
+    """A Python that has imported nothing, and does so in a fork of its own for each line that it is told."""
+    with subprocess.Popen([sys.executable, "-c", FORKED], cwd=ROOT, stdin=PIPE, stderr=PIPE, text=True) as process:
+        yield process
+
+
+def complaint(python: subprocess.Popen[str], module: str) -> str:
+    assert python.stdin is not None
+    assert python.stderr is not None
+    print(module, file=python.stdin, flush=True)
+    return python.stderr.readline()
+
+
 @pytest.mark.parametrize("module", sorted(set(PATHS) - {"autograd.native.build"}))  # that one runs inside setuptools
-def test_each_module_can_be_imported_alone(module: str) -> None:
-    done = subprocess.run([sys.executable, "-c", f"import {module}"], cwd=ROOT, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_each_module_can_be_imported_alone(module: str, python: subprocess.Popen[str]) -> None:
+    assert complaint(python, module) == "\n"
+
+
+def test_a_module_that_cannot_is_noticed(python: subprocess.Popen[str]) -> None:
+    assert "no_such_module" in complaint(python, "autograd.no_such_module")
+    assert complaint(python, "autograd.value") == "\n"

@@ -156,6 +156,7 @@ def test_a_layer_opens_into_neurons_and_these_into_operations() -> None:
     assert {"layer_1", "b1.1", "layer_2.2"} <= {node["name"] for node in neuron["nodes"]}
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 def test_graphs_too_large_for_single_nodes_are_played_in_boxes() -> None:
     loss, model = loss_of(100, (16, 16, 1), "relu")
     assert len(model.parameters()) == 337

@@ -242,6 +242,7 @@ def test_many_variables_have_names() -> None:
     assert is_met(expressions(variables=8, size=1), lambda f: f.variables == names and f(*[1.5] * 8) is not None)
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 def test_failures_shrink_to_the_wrong_call() -> None:
     bad = primitive("bad", math.sin, lambda y, x: am.cos(x) * 1.001)
 

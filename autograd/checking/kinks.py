@@ -54,21 +54,6 @@ class Sided(Stairs):
             return None
         return Slope(best.slope, best.error, best.scale, best.reach)
 
-    def turns(self, claim: float, found: Slope) -> str:
-        """What f does if a window took the mean of two slopes for f's, and the claim is that of the side which x is on:
-        noise hides how far the kink is.  Empty if that is not so."""
-        ends = [self.window(found.reach, [side], self.noise) for side in self.sides if found.reach]
-        if len(ends) < 2 or None in ends:
-            return ""
-        below, above = (end for end in ends if end is not None)
-        gap, least = abs(below.slope - above.slope), min(below.slope, above.slope)
-        if gap < 4 * (below.error + above.error) or not least + gap / 10 < found.value < least + 0.9 * gap:
-            return ""
-        clear = min(below, above, key=lambda end: end.error)
-        if abs(claim - clear.slope) > 4 * clear.error:
-            return ""
-        return f"f turns near by, from a slope of {below.slope:.6g} to {above.slope:.6g}"
-
     def nearer(self, found: Slope, noise: float) -> Slope | None:
         """The slope nearer to x than a kink, whatever is claimed: where the quotients of both sides together settle to
         another than a window found that is wider than its distance."""

@@ -73,7 +73,8 @@ def check_grads(
     mpmath's numbers, for differences of 70 digits.  ``strict`` lets nothing inconclusive pass; of a black box,
     ``resolution`` is what it takes to be conclusive: a relative fault that would have been seen (1e-5; of numbers with
     fewer bits 4 times the square root of their rounding).  Steps in a black box up to 1e-6 of an argument (or of 1)
-    wide are taken for rounding: the slope of what they stand for is told, and not that between two of them.
+    wide are taken for rounding: the slope of what they stand for is told, and not that between two of them.  Wider
+    ones, up to 1e-3, may be meant: they are so taken only where a claim contradicts the slope between two.
 
     Raises GradientMismatch, an AssertionError with the table, unless every row passes (the verdicts are those of
     ``GradientRow``); it names the primitive whose rule is to blame, which it finds by checking each primitive on its

@@ -33,9 +33,9 @@ DEEPER = (2.0**-400, 2.0**-700, 2.0**-960)
 EVALUATIONS = 60  # of f along a line for one output, at most, unless a claim is wrong; about 30 for a smooth one
 
 TREAD = 13  # steps of the search for its end, which other outputs share, and so may go beyond what is allowed for one
+
 TWO_SIDED = tuple(math.sqrt(v) for v in (35 / 36, 0.625, 0.33, 0.12, 1 / 60))
 ONE_SIDED = tuple(math.sqrt(v) for v in (0.971, 0.818, 0.624, 0.43, 0.255, 0.13, 0.0529 + 1e-3, 0.0145, 0.0016))
-FEW = tuple(math.sqrt(v) for v in (0.96, 0.58, 0.37, 0.19, 0.06, 0.007))
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 

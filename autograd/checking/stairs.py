@@ -10,7 +10,7 @@ import itertools
 import math
 from typing import NamedTuple
 
-from .differences import FEW, Differences
+from .differences import Differences
 from .lines import Line, Slope
 
 WIDEST = 1e-3  # a tread, relative to x or 1
@@ -21,6 +21,8 @@ SAME = 3  # how many of them at least are to have its slope: at one there may be
 WIDE = 0.35  # where the jumps of solvers are looked for, relative to x or 1: in an interval that is halved
 HALVINGS = 23
 SMALL = 0.03  # how large such a jump may be, relative to f
+
+FEW = tuple(math.sqrt(v) for v in (0.96, 0.58, 0.37, 0.19, 0.06, 0.007))  # nodes of a window on one side, about an end
 
 
 class Stair(NamedTuple):
@@ -73,13 +75,14 @@ class Stairs(Differences):
     def treads(self, found: Slope, part: float, widest: float, closely: bool) -> Stair | None:
         """What is where a slope ceases to hold; None if f is smooth there, to one side of x at least, or ``closely``
         seen has that slope on no other treads."""
-        width, noises = 0.0, list[float]()
+        width, noises = 0.0, []
         for side in self.sides:
             end = self.end_of(side, found, part / 2, widest)
             window = self.window(1.2 * end, [side], self.noise, FEW) if end else None
             if window is None or window.fit.noise <= part / 20 * window.scale * window.reach:
                 return None
-            width, noises = width + end, [*noises, window.fit.noise]
+            width += end
+            noises.append(window.fit.noise)
         if closely and not any(self.goes_on(side, width, found, part / 2) for side in self.sides):
             return None
         return Stair(min(noises), width)

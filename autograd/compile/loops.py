@@ -341,16 +341,12 @@ class _Function:
             scope.new = self.line(f"icmp sle {kind} {every}, <{lanes}>")
         return begin
 
-    def term(self, step: Step, scope: _Scope) -> str:
-        """What a step adds to its sum, or takes away, in the lanes that are new."""
-        term = self.value(step.operands[1 - step.sum], scope)
-        return self.only_new(step, term, scope) if scope.new else term
-
-    def only_new(self, step: Step, term: str, scope: _Scope) -> str:
-        """The term in the lanes of turns that are not done yet, and nothing in the others."""
-        emitter = scope.emitter
-        nothing = emitter.constant(-0.0 if step.name == "add" else 0.0)  # not even the sign of a zero changes
-        return self.line(f"select <{emitter.width} x i1> {scope.new}, {emitter.type} {term}, {emitter.type} {nothing}")
+    def only_new(self, new: str, other: str, scope: _Scope) -> str:
+        """What is new in the lanes of turns that are not done yet, and the other in those done again."""
+        if not scope.new:
+            return new
+        kind = scope.emitter.type
+        return self.line(f"select <{scope.emitter.width} x i1> {scope.new}, {kind} {new}, {kind} {other}")
 
     def new_label(self) -> str:
         self.labels += 1
@@ -395,14 +391,16 @@ class _Function:
     def step(self, step: Step, scope: _Scope) -> None:
         emitter = scope.emitter
         if step.sum >= 0 and scope.wide >= 0:
-            first, term = step.operands[step.sum], self.term(step, scope)
+            first, term = step.operands[step.sum], self.value(step.operands[1 - step.sum], scope)
             if step.lanes is not None:
                 before = self.line(f"load {emitter.type}, ptr {self.address(step.lanes, scope)}, align 8")
-                self.store(emitter.operation(step.name, [before, term]), step.lanes, scope)
+                after = emitter.operation(step.name, [before, term])
+                self.store(self.only_new(after, before, scope), step.lanes, scope)
                 return
             if emitter.exact or isinstance(first, Memory):
                 if step.name == "sub":
                     term = emitter.operation("neg", [term])
+                term = self.only_new(term, emitter.constant(-0.0), scope)  # which leaves even the sign of a zero
                 start = scope.carried[first] if isinstance(first, Carried) else self.double(first, scope)
                 total = emitter.ordered_sum(start, term)
                 scope.registers[step.number] = total, False
@@ -412,16 +410,17 @@ class _Function:
             assert isinstance(first, Carried)
             pair = [scope.carried[first], term]
             operands = pair if step.sum == 0 else pair[::-1]
+            result = self.only_new(emitter.operation(step.name, operands), pair[0], scope)
         else:
             operands = [self.value(operand, scope) for operand in step.operands]
-            if step.kept >= 0 and scope.new:
-                operands[1 - step.kept] = self.only_new(step, operands[1 - step.kept], scope)
-        if step.name == "copy":
-            result = operands[0]
-        elif step.name == "take":
-            result = self.take(step, operands[0], scope)
-        else:
-            result = emitter.operation(step.name, operands)
+            if step.name == "copy":
+                result = operands[0]
+            elif step.name == "take":
+                result = self.take(step, operands[0], scope)
+            else:
+                result = emitter.operation(step.name, operands)
+            if step.kept >= 0:
+                result = self.only_new(result, operands[step.kept], scope)
         scope.registers[step.number] = result, True
         if step.store is not None and not step.late:
             self.store(result, step.store, scope)

@@ -355,7 +355,8 @@ def atan(x: Vector) -> Vector:
     """Of 1/x beyond 1: pi/2 minus it."""
     size = abs(x)
     large = size > 1.0
-    u = large.where(-1.0 / size.at_least(1.0), size)
+    # not large.where(-1 / ..., size): LLVM may divide by all lanes' sizes first, and 1 by the smallest overflows
+    u = large.where(-1.0, size) / large.where(size, 1.0)
     z = u * u
     first, lost = _sum(large.where(c.HALF_PI_FULL[0], 0.0), u)
     # terms take turns in sign: near 1 even and odd powers would cancel, if the first ones were not kept together

@@ -162,6 +162,7 @@ def on_bank(task: Any, claim: tuple[float, ...]) -> GradientReport:
     return report(task.f, (list(task.xs),), grad=lambda x: list(claim))
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 def test_the_bank_is_large_and_of_all_kinds() -> None:
     assert len({task.name for task in tasks()}) >= 100
     assert sum(len(task.xs) > 1 for task in tasks()) >= 25

@@ -61,6 +61,7 @@ def claiming(case: Case, fault: float) -> GradientRow:
     return row(black_box, case.x)
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 def test_the_bank_has_all_kinds() -> None:
     assert len({case.name for case in cases()}) >= 70
     assert 200 < sum(case.visible for case in cases()) < len(cases()) - 30

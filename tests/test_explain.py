@@ -110,6 +110,7 @@ def test_the_smallest_fan_outs() -> None:
 # ---- random programs -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 def test_the_total_is_the_gradient_for_a_thousand_programs() -> None:
     count = 0
     for seed in range(1000):
@@ -127,6 +128,7 @@ def exact(factors: tuple[Factor, ...]) -> Fraction:
     return result
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 def test_what_is_written_multiplies_and_adds_up_to_the_total() -> None:
     """In exact arithmetic, from the factors alone."""
     sums = rests = 0

@@ -43,6 +43,7 @@ def test_prices_are_those_of_fang_and_oosterlee(years: float) -> None:
     assert heston.price(market, 128) == pytest.approx(heston.PUBLISHED[years], abs=2e-7)
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 def test_greeks_are_those_of_quadrature() -> None:
     market = [100.0, 95.0, 0.02, *heston.MARKET[3:]]
     value, slopes = priced(market)
@@ -55,6 +56,7 @@ def test_greeks_are_those_of_quadrature() -> None:
             assert slope == pytest.approx(float(expected), abs=1e-5), heston.NAMES[i]
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 def test_slopes_pass_the_check() -> None:
     check_grads(lambda *market: heston.price(market, 24), [100.0, 95.0, 0.02, *heston.MARKET[3:]])
 

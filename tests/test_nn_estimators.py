@@ -37,7 +37,6 @@ ARRAY_API = "SCIPY_ARRAY_API is not set"  # of a library that neither estimator 
 
 
 @pytest.mark.long
-@pytest.mark.no_cover  # other tests run the same lines, sooner
 @pytest.mark.parametrize("kind", [Classifier, Regressor])
 def test_scikit_learns_own_checks_pass_whole(kind: Any):
     """With fewer epochs than the defaults, for the time it takes; they pass as well."""
@@ -85,6 +84,7 @@ def test_what_it_takes(kind: str):
             model.predict(frame.rename(columns={"a": "z"}))
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 def test_in_pipelines_searches_and_cross_validation():
     frame = pd.DataFrame({"x": SCALED[:, 0], "kind": np.where(X[:, 2] > 0, "p", "q")})
     target = frame["x"] + 3 * (frame["kind"] == "p")
@@ -137,6 +137,7 @@ def test_partial_fit_goes_on_and_warm_start_too():
     assert Regressor(**small, max_iter=20).fit(X, Y).score(X, Y) == first
 
 
+@pytest.mark.no_cover  # other tests run the same lines, sooner
 def test_early_stopping_holds_rows_out():
     noise = rng.normal(size=300)
     rows = rng.normal(size=(300, 8))

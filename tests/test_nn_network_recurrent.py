@@ -288,7 +288,6 @@ def mean_square(outputs: list[list[Any]], targets: list[float]) -> Any:
     return sum(((y - t) ** 2 for (y,), t in zip(outputs, targets, strict=True)), Value(0.0)) / len(targets)
 
 
-@pytest.mark.no_cover  # other tests run the same lines, sooner
 @pytest.mark.long
 @pytest.mark.trains
 @pytest.mark.parametrize(("remembers", "low", "high"), [(True, 0.0, 0.01), (False, 0.04, 0.07)])

@@ -310,10 +310,18 @@ class _Roller:
         self.step_of[index] = np.arange(at, at + length, dtype=np.int32)
         self.depth_of[index] = len(chain)
         self.first_of[first : first + length] = True
-        operands = self.program.code[index.ravel(), 1:].reshape(*index.shape, 4)
+        operands = self.by_turn(first, length, chain)
         shape = (length, 4)
         kinds, made = np.zeros(shape, np.int8), np.full(shape, -1, np.int32)
         self.ranges.append(_Range(chain, blocks, steps, code, index, operands, kinds, made))
+
+    def by_turn(self, first: int, length: int, chain: tuple[Loop, ...]) -> Integers:
+        """The operands of instructions in all their turns, which begin a period after each other."""
+        code = self.program.code
+        row, column = code.strides
+        counts, steps = [loop.count for loop in chain], [loop.period * row for loop in chain]
+        turns = np.lib.stride_tricks.as_strided(code[first:, 1:], (*counts, length, 4), (*steps, row, column))
+        return np.ascontiguousarray(turns)  # sooner than by their indices
 
     def use(self, values: Integers) -> None:
         made = np.asarray(values).ravel() - self.program.inputs

@@ -113,10 +113,12 @@ def weights(count: int = 337) -> list[float]:
 def timed(call: Callable[[], Any], least: float = 0.3) -> float:
     """The median time of a call, of as many as take so long, at least 5."""
     times: list[float] = []
-    while sum(times) < least or len(times) < 5:
+    total = 0.0  # and not their sum each time: to read them all would empty the caches that the call has filled
+    while total < least or len(times) < 5:
         start = perf_counter()
         call()
         times.append(perf_counter() - start)
+        total += times[-1]
     return statistics.median(times)
 
 

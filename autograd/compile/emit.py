@@ -102,12 +102,15 @@ def _library_call(name: str) -> str:
     LLVM knows nothing of it and so transforms nothing; and no code of the module reaches outside it, which needs
     addresses within 2 GB.
     """
-    a, b = ", ".join(f"double %x{k}" for k in range(LIBRARY[name])), list(LIBRARY).index(name)
+    a = ", ".join(f"double %x{k}" for k in range(LIBRARY[name]))
     return (
         f"define internal double @libm.{name}({a}) noinline nounwind {{\n"
-        f"%f = load ptr, ptr getelementptr (ptr, ptr @addresses, i64 {b})\n"
-        f"%y = musttail call double %f({a})\nret double %y\n}}"
+        f"{_address_of(name)}\n%y = musttail call double %f({a})\nret double %y\n}}"
     )
+
+
+def _address_of(name: str) -> str:
+    return f"%f = load ptr, ptr getelementptr (ptr, ptr @addresses, i64 {list(LIBRARY).index(name)})"
 
 
 class Emitter:
@@ -297,12 +300,15 @@ class Emitter:
     def _one_by_one(self, name: str) -> str:
         """A function of vectors that calls the one of doubles for each lane."""
         kind, count = self.type, ARITY[name]
-        function = f"{'libm' if name in LIBRARY else 'helper'}.{name}"
         parameters = ", ".join(f"{kind} %x{k}" for k in range(count))
         lines = [f"define internal {kind} @{self._lanes(name)}.{name}({parameters}) noinline {self.attributes} {{"]
+        function = f"@helper.{name}"
+        if name in LIBRARY:
+            function = "%f"  # and not by way of @libm, as the address is the same for all lanes
+            lines.append(_address_of(name))
         for i in range(self.width):
             lines += [f"%x{k}.{i} = extractelement {kind} %x{k}, i32 {i}" for k in range(count)]
-            lines.append(f"%y{i} = call double @{function}({', '.join(f'double %x{k}.{i}' for k in range(count))})")
+            lines.append(f"%y{i} = call double {function}({', '.join(f'double %x{k}.{i}' for k in range(count))})")
         before = "poison"
         for i in range(self.width):
             lines.append(f"%z{i} = insertelement {kind} {before}, double %y{i}, i32 {i}")

@@ -5,7 +5,8 @@
 moons: 100 points through a 2-16-16-1 network of relu neurons, forward, backward and update, with each engine's own MLP,
 beside micrograd.  demo: the same as micrograd's users write it, on micrograd's own MLP, with nothing exchanged but the
 class Value.  gpt: one step of the GPT of ``notebooks/gpt.ipynb`` on the word "elephant", beside the same cells on
-``slots.py``, a node in plain Python with slots.  Every measurement has a process of its own, with the collector on as
+``slots.py``, a node in plain Python with slots; "compiled" is the notebook's other step, on the word's own program,
+which was recorded and made machine code before.  Every measurement has a process of its own, with the collector on as
 users run it: steps after one that is not counted, of which the median counts.
 
 documents: the mean of the GPT's steps over 1,000 words; "compiled" is the notebook's program, all 1,000 of them, with
@@ -29,8 +30,9 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from apart import ROOT, answer, in_own_process
@@ -38,12 +40,12 @@ from apart import ROOT, answer, in_own_process
 ENGINES = {
     "moons": ["glassgrad", "interpreted", "micrograd", "micrograd, collector off"],
     "demo": ["glassgrad", "interpreted", "micrograd", "micrograd, collector off"],
-    "gpt": ["glassgrad", "interpreted", "slots-only node", "slots-only node, collector off"],
+    "gpt": ["glassgrad", "compiled", "interpreted", "slots-only node", "slots-only node, collector off"],
     "documents": ["glassgrad", "compiled", "slots-only node", "slots-only node, collector off"],
 }
-STEPS = {"glassgrad": 100, "interpreted": 3, "micrograd": 5, "micrograd, collector off": 3, "slots-only node": 5}
+STEPS = {"glassgrad": 100, "compiled": 200, "interpreted": 3, "micrograd": 5, "micrograd, collector off": 3, "slots-only node": 5}
 MOONS = Path(ROOT, "tests", "data", "moons")
-Step = tuple[float, list[Any]]  # the loss, and the parameters with their gradients
+Step = tuple[float, Iterable[Any]]  # the loss, and the parameters with their gradients
 
 
 def moons_rows(name: str) -> list[dict[str, float]]:
@@ -132,6 +134,21 @@ def gpt(value: Any) -> Iterator[Step]:
         yield names["learn"]("elephant", step, rate=0.01), names["parameters"]
 
 
+def notebook_names() -> tuple[dict[str, Any], Callable[[], None]]:
+    """What the notebook's cells define, up to a step of training, and what adds the compiled one."""
+    sys.path.insert(0, str(ROOT))
+    names: dict[str, Any] = {"print": lambda *_: None}
+    cells = gpt_cells()
+    os.chdir(Path(ROOT, "notebooks"))  # where the words are
+
+    def define(cell: str) -> None:
+        exec(compile(cell, "gpt.ipynb", "exec"), names)
+
+    for cell in cells[:4]:
+        define(cell)
+    return names, lambda: define(next(cell for cell in cells if "def learn_fast" in cell))
+
+
 def documents(engine: str, all_: int = 1000, counted: int = 20) -> dict[str, float]:
     """Seconds a word over the same words, and the sum of the first losses: each step decides on those after it."""
     words = Path(ROOT, "notebooks", "animals.txt").read_text(encoding="utf-8").split()
@@ -142,15 +159,10 @@ def documents(engine: str, all_: int = 1000, counted: int = 20) -> dict[str, flo
         learn = gpt_names(Node)["learn"]
         start = time.perf_counter()
     else:
-        sys.path.insert(0, str(ROOT))
-        names: dict[str, Any] = {"print": lambda *_: None}
-        cells = gpt_cells()
-        os.chdir(Path(ROOT, "notebooks"))  # where the words are
-        for cell in cells[:4]:
-            exec(compile(cell, "gpt.ipynb", "exec"), names)
+        names, add_fast = notebook_names()
         start = time.perf_counter()
         if engine == "compiled":
-            exec(compile(next(cell for cell in cells if "def learn_fast" in cell), "gpt.ipynb", "exec"), names)
+            add_fast()
         learn = names["learn_fast" if engine == "compiled" else "learn"]
     losses = [
         learn(word, step, rate=0.01) for step, word in enumerate(order[: None if engine == "compiled" else counted], 1)
@@ -172,6 +184,24 @@ def gpt_on_glassgrad() -> Iterator[Step]:
     return gpt(Value)
 
 
+def gpt_compiled() -> Iterator[Step]:
+    names, add_fast = notebook_names()
+    add_fast()
+    program = names["autograd"].compile(names["autograd"].value_and_grad(names["surprise"]), tier="llvm")
+    found: list[Any] = []
+
+    def fast(*arguments: Any) -> Any:
+        found[:] = program(*arguments)
+        return found
+
+    names["fast"], names["padded"] = fast, lambda word: [names["tokens_of"](word)]
+    step = 0
+    while True:
+        step += 1
+        loss = names["learn_fast"]("elephant", step, rate=0.01)
+        yield loss, (SimpleNamespace(grad=x) for part in found[1].values() for x in part.ravel())
+
+
 def gpt_on_slots() -> Iterator[Step]:
     from slots import Node
 
@@ -186,6 +216,7 @@ PROGRAMS: dict[str, Callable[[], Iterator[Step]]] = {
     "demo interpreted": demo_on_glassgrad,
     "demo micrograd": moons_on_micrograd,
     "gpt glassgrad": gpt_on_glassgrad,
+    "gpt compiled": gpt_compiled,
     "gpt interpreted": gpt_on_glassgrad,
     "gpt slots-only node": gpt_on_slots,
 }

@@ -98,6 +98,51 @@ def test_samples_and_neurons_are_a_nest() -> None:
     assert left(program, found) < 4500 < len(program) / 25
 
 
+def matrices(rows: int, columns: int, several: int) -> tuple[Any, list[float]]:
+    """Slopes of a matrix's product with several vectors, one made of the other; with the numbers to take them at."""
+
+    def f(v: list[Any]) -> Any:
+        x, matrix = v[:columns], v[columns:]
+        for _ in range(several):
+            y = [
+                sum(w * a for w, a in zip(matrix[i * columns : (i + 1) * columns], x, strict=True)) for i in range(rows)
+            ]
+            x = [tanh(a) for a in y[:columns]] + x[rows:]  # where there are fewer rows, each is of two pieces
+        return sum(x)
+
+    point = [math.sin(3.0 * k + 1.0) for k in range(columns * (rows + 1))]
+    return autograd.compile(autograd.value_and_grad(f), tier="interpreter"), point
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(40, 16), (23, 33), (20, 20)])
+def test_the_rows_of_a_matrix_are_told_from_each_other(rows: int, columns: int) -> None:
+    """Backwards their instructions are all alike, and operands move evenly only within a row."""
+
+    def nests(loops: Sequence[Loop]) -> int:
+        return sum(any(x.count == columns for x in loop.inner) + nests(loop.inner) for loop in loops)
+
+    fast, point = matrices(rows, columns, 6)
+    _, slopes = fast(point)
+    found = repeats.find(fast.program)
+    assert repeats.problem(fast.program, found) == ""
+    assert nests(found) >= 2
+    plan = rolled.rolled(fast.program, found, wide=8)
+    assert len(plan.tables) < 2 * rows * columns  # without rows there are three entries for each product
+    for width in (2, 4):
+        assert run(looped(fast.program, found, width), point, len(slopes) + 1)[1:] == slopes
+
+
+def test_columns_are_done_at_once_where_rows_add_up() -> None:
+    fast, point = matrices(40, 16, 3)
+    fast(point)
+    plan = rolled.rolled(fast.program, repeats.find(fast.program), wide=8)
+    nests = [block for block in plan.blocks if any(isinstance(item, rolled.Block) for item in block.items)]
+    backwards = [block for block in nests if any(step.name == "add" for step in block.steps())]
+    assert len(backwards) >= 2
+    assert not any(step.sum >= 0 for block in backwards for step in block.steps() if block.items[0].wide)
+    assert sum(block.items[0].wide and not block.wide for block in backwards) >= 2
+
+
 def test_nothing_repeats_in_a_random_program() -> None:
     assert repeats.find(straight(1, 5000)) == ()
 

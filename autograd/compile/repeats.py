@@ -25,6 +25,9 @@ SAMPLES = 200_000  # pieces of each length that are compared
 PROBE = 200  # tokens that follow each other in a sample of a long program
 CANDIDATES = 12  # distances of each length of piece that are tried
 
+MIXED = 4  # turns of different kinds that may follow each other in a row
+ENOUGH = 100_000  # instructions of a loop that tell whether it has rows
+
 _SKIPS = ("skip_lt", "skip_le", "skip_eq")
 _COUNTS = np.array([ARITY[name] for name in NAMES], np.int8)
 _SPECIAL = np.array([name in ("take", "call", *_SKIPS) for name in NAMES])
@@ -115,12 +118,48 @@ class _Finder:
             free.remove((a, b))
             here = loop.start - start
             free += [(x, y) for x, y in ((a, here), (here + p * loop.count, b)) if x < y]
-        found = [self.nested(loop) for loop in placed]
+        found = [part for loop in placed for part in self.grouped(loop)]
         if placed:
             for a, b in free:
                 if b - a > LONGEST:
                     found += self.loops(start + a, start + b)
         return tuple(sorted(found, key=lambda loop: loop.start))
+
+    def grouped(self, loop: Loop) -> list[Loop]:
+        """A loop's turns in rows, where operands move evenly only within these; the ends left over are other loops.
+
+        The rows of a matrix follow each other as if they were one.
+        """
+        found = self.rows(loop)
+        if found is None:
+            return [self.nested(loop)]
+        step, row, first = found
+        begin, end = loop.start + first * loop.period, loop.start + loop.count * loop.period
+        period, count = row * loop.period, (loop.count - first) // row
+        inner = (Loop(begin, step * loop.period, row // step),) if step < row else ()
+        ends = [*self.loops(loop.start, begin), *self.loops(begin + period * count, end)]
+        return [Loop(begin, period, count, inner), *ends]
+
+    def rows(self, loop: Loop) -> tuple[int, int, int] | None:
+        """After how many turns operands move evenly, how many turns make a row, and which is the first of one."""
+        n, p = min(loop.count, ENOUGH // loop.period), loop.period
+        v = self.operands(slice(loop.start, loop.start + n * p)).reshape(n, -1)
+        for step in range(1, MIXED + 1):
+            if n < 4 * step:
+                break
+            by = v[step:] - v[:-step]
+            even = (by[step:] == by[:-step]).all(axis=1)
+            if even.mean() < 0.5:
+                continue
+            odd = np.flatnonzero(even[:-1] & ~even[1:]) + 1  # a piece that ends is seen two steps before
+            if len(odd) < 3:
+                return (step, step, 0) if step > 1 else None
+            for row in (odd[2:10] - odd[1]).tolist():  # of one piece or several
+                again = np.isin(odd + row, odd)[odd + row <= odd[-1]]
+                if again.mean() >= 0.8 and row % step == 0 and row >= 4 * step:
+                    return step, row, (int(odd[1]) + 2 * step) % row
+            break
+        return None
 
     def nested(self, loop: Loop) -> Loop:
         """With the loops of its body: looked for in the second turn, as the first is often a little different."""

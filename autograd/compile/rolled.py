@@ -412,15 +412,31 @@ class _Roller:
     # --- several turns at once
 
     def widen(self, block: Block) -> None:
-        if self.wide and block.count >= self.wide and self.independent(block):
-            block.wide = True
-            return
-        for item in block.items:
-            if isinstance(item, Block):
-                self.widen(item)
+        inner = block.items[0]
+        if isinstance(inner, Block) and len(block.items) == 1 and self.made_wide(inner, adding=False):
+            return  # a matrix, whose rows may add up where its columns need not
+        if not self.made_wide(block):
+            for item in block.items:
+                if isinstance(item, Block):
+                    self.widen(item)
 
-    def independent(self, block: Block) -> bool:
-        """Whether no turn needs an earlier one's results, other than to add to them; then marks the sums."""
+    def made_wide(self, block: Block, adding: bool = True) -> bool:
+        """Whether turns are done at once; those with sums too, if ``adding``, and then these are marked."""
+        found = self.independent(block) if 0 < self.wide <= block.count else None
+        if found is None or (found[0] and not adding):
+            return False
+        block.wide = True
+        for number, column in found[0].items():
+            self.steps[number].sum = column
+        for number, column in found[1].items():
+            self.steps[number].kept = column
+        return True
+
+    def independent(self, block: Block) -> tuple[dict[int, int], dict[int, int]] | None:
+        """If no turn needs an earlier one's results, other than to add to them: the sums, by step.
+
+        Second are those in memory of a loop further out.
+        """
         ranges = [r for r in self.ranges if block in r.blocks]
         level = block.level
         sums: dict[int, int] = {}
@@ -436,9 +452,9 @@ class _Roller:
                 step = r.steps[k]
                 adds = step.name == "add" or (step.name == "sub" and column == 0)
                 if not adds or r.made[k, column] != step.number or step.number in sums:
-                    return False
+                    return None
                 if self.used[r.index[..., k]][..., :-1].any() or self.near[r.index[..., k]].any():
-                    return False
+                    return None
                 sums[step.number] = column
             memory = np.array(r.kinds == _MEMORY)
             for k, (kept, column) in r.kept.items():
@@ -448,14 +464,8 @@ class _Roller:
                 elif kept < level:
                     further_out[r.steps[k].number] = column
             if any(self.crosses(r, level, values) for values in (r.operands[..., memory], *self.lists_of(r))):
-                return False
-        if others & set(sums):
-            return False
-        for number, column in sums.items():
-            self.steps[number].sum = column
-        for number, column in further_out.items():
-            self.steps[number].kept = column
-        return True
+                return None
+        return None if others & set(sums) else (sums, further_out)
 
     def looked_at(self, block: Block) -> NDArray[np.bool_]:
         """Which results are read from memory within a block, but by the sums in memory that go on over its turns."""

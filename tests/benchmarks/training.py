@@ -43,7 +43,14 @@ ENGINES = {
     "gpt": ["glassgrad", "compiled", "interpreted", "slots-only node", "slots-only node, collector off"],
     "documents": ["glassgrad", "compiled", "slots-only node", "slots-only node, collector off"],
 }
-STEPS = {"glassgrad": 100, "compiled": 200, "interpreted": 3, "micrograd": 5, "micrograd, collector off": 3, "slots-only node": 5}
+STEPS = {
+    "glassgrad": 100,
+    "compiled": 200,
+    "interpreted": 3,
+    "micrograd": 5,
+    "micrograd, collector off": 3,
+    "slots-only node": 5,
+}
 MOONS = Path(ROOT, "tests", "data", "moons")
 Step = tuple[float, Iterable[Any]]  # the loss, and the parameters with their gradients
 
@@ -268,7 +275,7 @@ def main() -> None:
         ours = statistics.median(run["seconds"] for run in runs["glassgrad"])
         for engine, results in runs.items():
             seconds = statistics.median(run["seconds"] for run in results)
-            print(f"| {program} | {engine} | {1000 * seconds:,.3f} | {seconds / ours:.2f} |", flush=True)
+            print(f"| {program} | {engine} | {1000 * seconds:,.3f} | {seconds / ours:.3f} |", flush=True)
     if missing and {"moons", "demo"} & set(options.programs):
         print("\nnot installed: micrograd")
 

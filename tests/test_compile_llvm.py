@@ -99,12 +99,12 @@ FLAGS = {"x86_64": 1 + 4 + 8, "AMD64": 4 + 8 + 16, "aarch64": 1 + 2 + 4, "arm64"
 flagged = False  # whether the last call raised overflow, invalid or division by zero
 
 
-def call(address: int, *arrays: np.ndarray) -> None:
+def call(address: int, *arrays: np.ndarray, points: int = 0) -> None:
     global flagged
-    function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * len(arrays))(address)
+    function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * len(arrays), ctypes.c_int64)(address)
     pointers = [array.ctypes.data for array in arrays]
     library.feclearexcept(FLAGS)
-    status = function(*pointers)
+    status = function(*pointers, points)
     flagged = bool(library.fetestexcept(FLAGS))  # at once, as NumPy clears them
     assert status == 0
 
@@ -125,16 +125,18 @@ def run(code: llvm.Code, program: Program, inputs: Sequence[float]) -> list[floa
 
 
 def block(code: llvm.Code, program: Program, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The outputs of 8 points, one a row, and the sums, which start from 0.25."""
+    """The outputs of some points, one a row, and the sums, which start from 0.25."""
+    assert code.least <= len(points) <= code.width
+    every = points[np.minimum(np.arange(code.width), len(points) - 1)]  # the other lanes hold the last one's
     shared_at = [k for k in range(program.inputs) if code.shared and code.shared[k]]
     varying_at = [k for k in range(program.inputs) if k not in shared_at]
     count = sum(code.reduced)
-    shared, varying = np.array([*points[0, shared_at], 0.0]), np.ascontiguousarray(points[:, varying_at].T)
-    outputs, sums = np.full((len(program.outputs) - count + 1, 8), 99.0), np.full(count + 1, 0.25)
-    call(code.block, shared, varying, outputs, sums, room(code.block_work))
+    shared, varying = np.array([*points[0, shared_at], 0.0]), np.ascontiguousarray(every[:, varying_at].T)
+    outputs, sums = np.full((len(program.outputs) - count + 1, code.width), 99.0), np.full(count + 1, 0.25)
+    call(code.block, shared, varying, outputs, sums, room(code.block_work), points=len(points))
     assert (outputs[-1] == 99.0).all()
     assert sums[-1] == 0.25
-    return outputs[:-1].T, sums[:-1]
+    return outputs[:-1, : len(points)].T, sums[:-1]
 
 
 def compiled(program: Program, **options: object) -> llvm.Code:
@@ -273,17 +275,21 @@ def test_lanes_have_the_bits_of_points(which: tuple[str, int, int]) -> None:
     draw = random.Random(which[1])
     shared = [draw.random() < 0.4 for _ in range(program.inputs)]
     reduced = [draw.random() < 0.4 for _ in program.outputs]
+    code = compiled(program, lanes=True, shared=shared, reduced=reduced)
+    for count in {max(code.least, 1), max(code.least, 5), code.width}:
+        xs = points(which[1], count)
+        xs[:, shared] = xs[0, shared]
+        wanted = np.array([evaluate(program, x) for x in xs])
+        outputs, sums = block(code, program, xs)
+        assert_same(outputs.ravel(), wanted[:, np.logical_not(reduced)].ravel())
+        totals = np.full(sum(reduced), 0.25)
+        with np.errstate(all="ignore"):
+            for row in wanted[:, reduced]:
+                totals += row
+        assert_same(sums, totals)
     xs = points(which[1], 8)
     xs[:, shared] = xs[0, shared]
     wanted = np.array([evaluate(program, x) for x in xs])
-    code = compiled(program, lanes=True, shared=shared, reduced=reduced)
-    outputs, sums = block(code, program, xs)
-    assert_same(outputs.ravel(), wanted[:, np.logical_not(reduced)].ravel())
-    totals = np.full(sum(reduced), 0.25)
-    with np.errstate(all="ignore"):
-        for row in wanted[:, reduced]:
-            totals += row
-    assert_same(sums, totals)
     assert_same(run(code, program, xs[3]), wanted[3])
 
 
@@ -292,18 +298,22 @@ def test_lanes_have_the_bits_of_points(which: tuple[str, int, int]) -> None:
 @pytest.mark.parametrize("width", [1, 2, 4, 8])
 def test_wherever_it_is_cut(size: int, width: int) -> None:
     """Parts of any length, few or many registers, vectors of any width: also skips that lead out of their part."""
-    for seed in range(3):
-        program = tame(seed + 100, 150)
+    blocks = set()
+    for seed in range(4):
+        # the last one skips nothing: each part is done for all points before the next
+        program = tame(seed + 100, 150) if seed < 3 else random_program(5, 150, ["add", "sub", "mul", "tanh", "abs"])
         text = straight(program, width, size=size, registers=4 if seed else 30, shared=[seed == 2] * 5)
         loaded = jit.Loaded(jit.compile_object(text.text, optimize=seed == 1))
         code = llvm.Code(loaded.address("f"), text.work, loaded.address("g") if width > 1 else 0, text.block_work,
-                         (seed == 2,) * 5, (), loaded)  # fmt: skip
-        xs = points(seed, 8)
-        xs = xs[:1].repeat(8, 0) if seed == 2 else xs
+                         (seed == 2,) * 5, (), loaded, text.block)  # fmt: skip
+        xs = points(seed, text.block)
+        xs = xs[:1].repeat(text.block, 0) if seed == 2 else xs
         wanted = [evaluate(program, x) for x in xs]
         assert_same(run(code, program, xs[0]), wanted[0])
-        if width > 1:
-            assert_same(block(code, program, xs)[0].ravel(), np.array(wanted).ravel())
+        for count in (text.block, 5, 1) if width > 1 else ():
+            assert_same(block(code, program, xs[:count])[0].ravel(), np.array(wanted[:count]).ravel())
+        blocks.add(text.block)
+    assert blocks == ({8, 64} if width > 1 else {8})
 
 
 def test_a_skipped_region_is_not_run() -> None:

@@ -421,10 +421,11 @@ int64_t point(const double *in, double *out, double *work) {
     out[1] = work[0];
     return in[1] == 77.0;
 }
-int64_t block(const double *shared, const double *varying, double *out, double *sums, double *work) {
+int64_t block(const double *shared, const double *varying, double *out, double *sums, double *work,
+              int64_t points) {
     for (int l = 0; l < 8; l++) work[l] = shared[0] * varying[l];
     for (int l = 0; l < 8; l++) out[l] = work[l] + log(varying[8 + l]);
-    for (int l = 0; l < 8; l++) sums[0] += work[l];
+    for (int l = 0; l < points; l++) sums[0] += work[l];
     return 0;
 }
 """
@@ -432,7 +433,8 @@ int64_t block(const double *shared, const double *varying, double *out, double *
 
 @pytest.mark.skipif(not COMPILED, reason="machine code is called by the compiled engine only")
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no gcc to make machine code with")
-def test_compiled_code_is_called_as_the_machine_runs_programs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("least", [8, 1])
+def test_compiled_code_is_called_as_the_machine_runs_programs(least: int, tmp_path: Path) -> None:
     source, library = tmp_path / "code.c", tmp_path / "code.so"
     source.write_text(SOURCE)
     subprocess.run(["gcc", "-O1", "-shared", "-fPIC", source, "-o", library, "-lm"], check=True)
@@ -440,12 +442,12 @@ def test_compiled_code_is_called_as_the_machine_runs_programs(tmp_path: Path) ->
     point, block = (ctypes.cast(f, ctypes.c_void_p).value for f in (code.point, code.block))
     program = flat.assembled(3, [[CODES["mul"], 0, 1], [CODES["log"], 2], [CODES["add"], 3, 4]], [5, 3], [])
     machine = Machine(program)
-    native = Native(3, 2, point, 2, block, 8, 8, [1, 2], [0], [False, True], owner=code)
+    native = Native(3, 2, point, 2, block, 8, 8, least, [1, 2], [0], [False, True], owner=code)
     points = [[1.5, 0.1 * k, 1.0 + k] for k in range(75)]
     for p in points:
         assert native.run(p) == machine.run(p) == native.run(np.array(p), np.empty(2)).tolist()
         assert not native.flagged
-    for count in (0, 1, 7, 8, 75):
+    for count in (0, 1, 7, 8, 75):  # 75: nine blocks and three points
         table = np.array(points[:count]).reshape(-1, 3)
         arguments = (
             np.ascontiguousarray(table[:, 1:]), np.array([1.5]), np.array([1, 2], np.int32), np.array([0], np.int32),
@@ -455,8 +457,9 @@ def test_compiled_code_is_called_as_the_machine_runs_programs(tmp_path: Path) ->
             for got, wanted in zip(native.lanes(*arguments, threads), machine.lanes(*arguments), strict=True):
                 assert got.tolist() == wanted.tolist()
     points[40][2] = points[74][2] = -1.0
+    together = {*range(40, 48), *([74] if least == 8 else range(72, 75))}
     flagged = native.lanes(np.array(points)[:, 1:].copy(), *arguments[1:])[2]
-    assert flagged.tolist() == [k in range(40, 48) or k == 74 for k in range(75)]
+    assert flagged.tolist() == [k in together for k in range(75)]
     native.run([1.0, 77.0, 1.0])
     assert native.flagged
     native.run([1.0, 7.0, 1.0])

@@ -34,8 +34,9 @@ def call(name: str, text: Text, *spaces: Space) -> None:
     loaded = jit.Loaded(jit.compile_object(text.text, text.optimize))
     # what was not stored is read as nan, and noticed
     work = np.full(text.work if name == "f" else text.block_work, math.nan)
-    function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * (len(spaces) + 1))(loaded.address(name))
-    assert function(*(space.ctypes.data for space in (*spaces, work))) == 0
+    types = [ctypes.c_void_p] * (len(spaces) + 1)
+    function = ctypes.CFUNCTYPE(ctypes.c_int64, *types, ctypes.c_int64)(loaded.address(name))
+    assert function(*(space.ctypes.data for space in (*spaces, work)), text.block) == 0
 
 
 def run(text: Text, point: Sequence[float], outputs: int) -> list[float]:

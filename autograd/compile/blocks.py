@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-BLOCK = 8  # points in a block, however wide the registers are
+BLOCK = 8  # points in a block, however wide the registers are ...
+MANY = 64  # ... and where all of them go through one part of a program before the next one is read
 
 # One lane of take: the table has where each of the values is, as an index of doubles and, in the last two bits, whether
 # from %shared, %varying, %work or @constants.  An index beyond the list raises the invalid flag.
@@ -51,22 +52,27 @@ in:
 KINDS = {"shared": 0, "varying": 1, "work": 2, "constants": 3}
 
 
-def summing(sums: int) -> Iterator[str]:
-    """A loop over the reduced outputs, whose lanes are in the workspace: they are added in the points' order."""
+def summing(sums: int, block: int) -> Iterator[str]:
+    """Loops over the reduced outputs, whose lanes are in the workspace: ``%points`` are added, in their order."""
     yield "br label %sum"
     yield "sum:"
-    yield "%k = phi i64 [0, %after], [%next, %sum]"
-    yield f"%first = mul i64 %k, {BLOCK}"
+    yield "%k = phi i64 [0, %after], [%next, %summed]"
+    yield f"%first = mul i64 %k, {block}"
     yield "%at = getelementptr double, ptr %work, i64 %first"
     yield "%place = getelementptr double, ptr %sums, i64 %k"
     yield "%s = load double, ptr %place"
-    total = "%s"
-    for lane in range(BLOCK):
-        yield f"%p{lane} = getelementptr double, ptr %at, i64 {lane}"
-        yield f"%x{lane} = load double, ptr %p{lane}"
-        yield f"%s{lane} = fadd double {total}, %x{lane}"
-        total = f"%s{lane}"
-    yield f"store double {total}, ptr %place"
+    yield "br label %term"
+    yield "term:"
+    yield "%l = phi i64 [0, %sum], [%l.next, %term]"
+    yield "%before = phi double [%s, %sum], [%total, %term]"
+    yield "%x.at = getelementptr double, ptr %at, i64 %l"
+    yield "%x = load double, ptr %x.at"
+    yield "%total = fadd double %before, %x"
+    yield "%l.next = add i64 %l, 1"
+    yield "%l.more = icmp ult i64 %l.next, %points"
+    yield "br i1 %l.more, label %term, label %summed"
+    yield "summed:"
+    yield "store double %total, ptr %place"
     yield "%next = add i64 %k, 1"
     yield f"%more = icmp ult i64 %next, {sums}"
     yield "br i1 %more, label %sum, label %done"
@@ -78,21 +84,24 @@ def one_point(
     inputs: Sequence[tuple[str, int]],
     outputs: Sequence[tuple[str, int]],
     reduced: int,
+    block: int,
+    width: int,
     attributes: str,
 ) -> tuple[str, int]:
-    """The function ``f`` of one point, which is a block of equal ones for ``g``; with the size of its workspace.
+    """The function ``f`` of one point, which is that of a block for ``g``; with the size of its workspace.
 
-    ``inputs`` and ``outputs`` say where they are for ``g``, ``reduced`` how many outputs are summed.
+    ``inputs`` and ``outputs`` say where they are for ``g``, ``reduced`` how many outputs are summed; a register's
+    ``width`` of points must be there, and be equal.
     """
     into = [index * 2 + (pointer == "varying") for pointer, index in inputs]
     out = [index * 2 + (pointer == "terms") for pointer, index in outputs]
     shared = block_work
     varying = shared + -(-sum(not x & 1 for x in into) // BLOCK) * BLOCK
-    results = varying + BLOCK * sum(x & 1 for x in into)
-    sums = results + BLOCK * (len(out) - reduced)
+    results = varying + block * sum(x & 1 for x in into)
+    sums = results + block * (len(out) - reduced)
     spread = "\n".join(
         f"%m{lane} = getelementptr double, ptr %many, i64 {lane}\nstore double %x, ptr %m{lane}"
-        for lane in range(BLOCK)
+        for lane in range(width)
     )
     text = f"""\
 @into = internal constant [{len(into) + 1} x i64] [{", ".join(f"i64 {x}" for x in [*into, 0])}]
@@ -135,7 +144,7 @@ clear:
 store double 0.0, ptr %sum
 br label %sums.check
 compute:
-%status = call i64 @g(ptr %shared, ptr %varying, ptr %outputs, ptr %sums, ptr %work)
+%status = call i64 @g(ptr %shared, ptr %varying, ptr %outputs, ptr %sums, ptr %work, i64 1)
 br label %outputs.check
 outputs.check:
 %o = phi i64 [0, %compute], [%o.next, %output]

@@ -668,7 +668,7 @@ static tape *machine_room(int64_t numbers, int64_t lanes) {
 
 typedef int64_t (*machine_point_code)(const double *inputs, double *outputs, double *work);
 typedef int64_t (*machine_block_code)(const double *shared, const double *varying, double *outputs, double *sums,
-                                      double *work);
+                                      double *work, int64_t points);
 
 static int64_t machine_padded(int64_t n) { return (n + 7) & ~(int64_t)7; }
 
@@ -693,9 +693,9 @@ static PyObject *machine_native_point(tape *t, uintptr_t address, int64_t work_l
     return outputs;
 }
 
-/* Points in blocks of `width`, the rest one by one by the code for one point. */
+/* Points in blocks of `width`, or of `least` and more; the rest one by one by the code for one point. */
 static int machine_native_compute(tape *t, const machine_batch *b, uintptr_t point, int64_t point_work, uintptr_t block,
-                                  int64_t block_work, int64_t width, int64_t outputs_length) {
+                                  int64_t block_work, int64_t width, int64_t least, int64_t outputs_length) {
     tape_work *work = tape_borrow(t);
     int64_t inputs = b->columns + b->shared_length, at = b->from, k, l;
     PyThreadState *state;
@@ -706,17 +706,19 @@ static int machine_native_compute(tape *t, const machine_batch *b, uintptr_t poi
     state = PyEval_SaveThread();
     if (block) {
         double *x = work->lanes + machine_padded(block_work), *y = x + machine_padded(b->columns * width);
-        for (; at + width <= b->to; at += width) {
+        for (; at + least <= b->to; at += width) {
             const double *from = b->points + at * b->columns;
             double *to = b->per_point + at * b->per_point_columns;
-            int64_t status;
-            for (k = 0; k < b->columns; k++)
-                for (l = 0; l < width; l++) x[k * width + l] = from[l * b->columns + k];
+            int64_t status, count = b->to - at < width ? b->to - at : width;
+            for (k = 0; k < b->columns; k++) {
+                for (l = 0; l < count; l++) x[k * width + l] = from[l * b->columns + k];
+                for (; l < machine_padded(count); l++) x[k * width + l] = x[k * width + count - 1];  /* whole registers */
+            }
             machine_flags_clear();
-            status = ((machine_block_code)block)(b->shared, x, y, b->sums, work->lanes);
-            if (status != 0 || machine_flags_raised()) memset(b->flagged + at, 1, (size_t)width);
+            status = ((machine_block_code)block)(b->shared, x, y, b->sums, work->lanes, count);
+            if (status != 0 || machine_flags_raised()) memset(b->flagged + at, 1, (size_t)count);
             for (k = 0; k < b->per_point_columns; k++)
-                for (l = 0; l < width; l++) to[l * b->per_point_columns + k] = y[k * width + l];
+                for (l = 0; l < count; l++) to[l * b->per_point_columns + k] = y[k * width + l];
         }
     }
     if (at < b->to) {

@@ -31,9 +31,10 @@ class Code:
     """Machine code in this process, which is there as long as ``owner`` is.
 
     ``point`` is the address of ``int64 f(const double *inputs, double *outputs, double *work)``; ``block``, or 0, that
-    of ``int64 g(const double *shared, const double *varying, double *outputs, double *sums, double *work)``: ``width``
-    points at once, [index][lane].  ``work`` and ``block_work`` are what they need, in doubles, at a multiple of 64
-    bytes.  ``shared`` and ``reduced`` say which inputs are shared and which outputs are summed.
+    of ``int64 g(const double *shared, const double *varying, double *outputs, double *sums, double *work, int64
+    points)``: ``width`` points at once, [index][lane], or ``least`` and more of them.  ``work`` and ``block_work`` are
+    what they need, in doubles, at a multiple of 64 bytes.  ``shared`` and ``reduced`` say which inputs are shared and
+    which outputs are summed.
     """
 
     point: int
@@ -44,6 +45,7 @@ class Code:
     reduced: tuple[bool, ...]
     owner: Any
     width: int = BLOCK
+    least: int = 1
 
 
 def compiled(
@@ -65,7 +67,7 @@ def compiled(
     every = np.array(code.shared or (False,) * program.inputs, np.bool_)
     return load("compile/machine").Native(
         inputs=program.inputs, outputs=len(program.outputs), point=code.point, work=code.work, block=code.block,
-        block_work=code.block_work, width=code.width, varying=np.flatnonzero(~every) if lanes else (),
+        block_work=code.block_work, width=code.width, least=code.least, varying=np.flatnonzero(~every) if lanes else (),
         shared_at=np.flatnonzero(every) if lanes else (),
         reduced=code.reduced or (False,) * len(program.outputs), owner=code, cost=len(program), exact=ordered,
     )  # fmt: skip
@@ -112,10 +114,12 @@ def machine_code(
 
     def make() -> bytes:
         text = _text(program, lanes, exact, ordered, *masks)
-        return _SIZES.pack(text.work, text.block_work, text.block) + jit.compile_object(text.text, text.optimize)
+        return _SIZES.pack(text.work, text.block_work, text.block, text.least) + jit.compile_object(
+            text.text, text.optimize
+        )
 
     found = _kept(make, repr(options), *numbers) if cached else make()
-    work, block_work, width = _SIZES.unpack_from(found)
+    work, block_work, width, least = _SIZES.unpack_from(found)
     loaded = jit.Loaded(found[_SIZES.size :])
     owners: list[Any] = [loaded]
     if not exact and loaded.engine.get_global_value_address("vectors"):
@@ -130,10 +134,10 @@ def machine_code(
         loaded.fill("callback", struct.pack("P", load("compile/machine").callback()))
         owners.append(rows)
     block = loaded.address("g") if lanes else 0
-    return Code(loaded.address("f"), work, block, block_work, *masks, owners, width)
+    return Code(loaded.address("f"), work, block, block_work, *masks, owners, width, least)
 
 
-_SIZES = struct.Struct("<qqq")
+_SIZES = struct.Struct("<qqqq")
 
 
 @once

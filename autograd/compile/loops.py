@@ -74,7 +74,7 @@ def looped(
     numbers = _array("constants", "double", [_Emitter().constant(x) for x in program.constants.tolist()])
     preambles = [emitter.preamble() for emitter in (scalar, vector, several, apart) if emitter is not None]
     work = plan.work + width * plan.lanes
-    return Text("\n".join([*_merged(preambles), numbers, *body]), work, block_work, True, block)
+    return Text("\n".join([*_merged(preambles), numbers, *body]), work, block_work, True, block, least=block)
 
 
 class _Emitter(Emitter):
@@ -108,7 +108,8 @@ def _function(
         if plan.lanes:
             lines.insert(0, f"%lanes = getelementptr double, ptr %work, i64 {plan.work}")
         body += [f"define internal void @{name}.{n}({signature}) {attributes} {{", "entry:", *lines, "ret void", "}"]
-    body += [f"define i64 @{name}({signature}) {attributes} {{"]
+    count = ", i64 %all" if points else ""  # always as many as a block has
+    body += [f"define i64 @{name}({signature}{count}) {attributes} {{"]
     if apart is not None:
         body += [
             f"%apart = getelementptr double, ptr %work, i64 {points * plan.work}",

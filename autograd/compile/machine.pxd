@@ -41,7 +41,7 @@ cdef extern from "compile/interpreter.h":
     object machine_native_point(tape *t, uintptr_t address, int64_t work_length, object inputs, int64_t inputs_length,
                                 object into, int64_t outputs_length, bint large, int *flagged)
     int machine_native_compute(tape *t, const machine_batch *b, uintptr_t point, int64_t point_work, uintptr_t block,
-                               int64_t block_work, int64_t width, int64_t outputs_length) except -1
+                               int64_t block_work, int64_t width, int64_t least, int64_t outputs_length) except -1
     void *machine_data(object array) except NULL
     double *machine_doubles(object array, int64_t n, const char *what, int flags) except NULL
     str machine_operations()
@@ -129,7 +129,8 @@ cdef inline int compute_native(
     cdef machine_batch b = batch_of(
         points, shared, native.varying, native.shared_at, native.reduced, start, stop, per_point, sums, None, flagged)
     return machine_native_compute(
-        machine_tape(native.room), &b, native.point, native.work, native.block, native.block_work, native.width, native.outputs)
+        machine_tape(native.room), &b, native.point, native.work, native.block, native.block_work, native.width,
+        native.least, native.outputs)
 
 cdef inline int make_room(Native native) except -1:
     cdef int64_t numbers, lanes
@@ -163,7 +164,7 @@ cdef class Native:
     cdef uintptr_t block
     cdef int64_t work
     cdef int64_t block_work
-    cdef int64_t width
+    cdef int64_t width, least
     cdef int64_t inputs
     cdef int64_t outputs
     cdef bint large

@@ -123,12 +123,14 @@ class Native:
     """Calls compiled code: ``point``, and ``block`` for ``width`` points at once, are addresses of C functions.
 
         int64 point(const double *inputs, double *outputs, double *work)
-        int64 block(const double *shared, const double *varying, double *outputs, double *sums, double *work)
+        int64 block(const double *shared, const double *varying, double *outputs, double *sums, double *work,
+                    int64 points)
 
     The arguments of ``block`` lie lane by lane, as ``varying[input * width + lane]``; it adds the reduced outputs to
-    ``sums``, point after point.  ``work`` and ``block_work`` are the numbers of doubles that they need beside, which
-    may hold anything at first.  They return 0, or something else to have the run flagged.  ``varying``, ``shared_at``
-    and ``reduced`` are those that ``block`` was compiled for.  ``owner`` is kept, as what owns the code.
+    ``sums``, point after point.  It takes ``least`` points to ``width``, where the lanes of others hold the last one's
+    numbers.  ``work`` and ``block_work`` are the numbers of doubles that they need beside, which may hold anything at
+    first.  They return 0, or something else to have the run flagged.  ``varying``, ``shared_at`` and ``reduced`` are
+    those that ``block`` was compiled for.  ``owner`` is kept, as what owns the code.
 
     ``cost`` estimates the instructions of a point: where they take long, the GIL is released.  With ``exact``, sums are
     added up point after point, so that threads help only where nothing is reduced.
@@ -143,6 +145,7 @@ class Native:
         block: int = 0,
         block_work: int = 0,
         width: int = 8,
+        least: int = 8,
         varying: Sequence[int] | Integers = (),
         shared_at: Sequence[int] | Integers = (),
         reduced: Sequence[bool] | Flags = (),
@@ -151,7 +154,8 @@ class Native:
         exact: bool = True,
     ) -> None:
         self.inputs, self.outputs = inputs, outputs
-        self.point, self.work, self.block, self.block_work, self.width = point, work, block, block_work, width
+        self.point, self.work, self.block, self.block_work = point, work, block, block_work
+        self.width, self.least = width, least
         self.varying = np.array(varying, np.int32)
         self.shared_at = np.array(shared_at, np.int32)
         self.reduced = np.array(reduced, np.bool_)

@@ -4,8 +4,9 @@ LLVM takes more than linear time for long functions, so that the program is cut 
 a part values are registers, as long as there are enough of them; others, and those that later parts use, have a slot of
 the workspace until their last use.  A driver calls the parts one after the other.
 
-With lanes a slot has ``width`` doubles, as many as a register of the processor holds, and the driver goes through all
-parts for the first ``width`` points of a block, then for the next.
+With lanes a slot has ``width`` doubles, as many as a register of the processor holds.  The driver takes a part through
+all points of a block, ``width`` of them after another, and then the next part: so the code of a long program is read
+from afar once a block.  Where parts are skipped they go together, as other points may take another way.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .blocks import BLOCK, KINDS, TAKE, one_point, summing
+from .blocks import BLOCK, KINDS, MANY, TAKE, one_point, summing
 from .emit import HELPERS, LIBRARY, Emitter
 from .program import ARITY, CODES, NAMES, Program
 
@@ -33,9 +34,10 @@ NOW, NEVER = -1, 1 << 40  # the next use of what is read for an instruction, and
 class Text:
     """A module's text, and the sizes of the workspaces that its functions need, in doubles.
 
-    It defines ``i64 f(inputs, outputs, work)``, and with lanes ``i64 g(shared, varying, outputs, sums, work)`` of
-    ``block`` points, where varying inputs and outputs are [index][lane] and those outputs that are reduced are added,
-    lane by lane, to ``sums``.  A workspace lies at a multiple of 64 bytes and may hold anything.
+    It defines ``i64 f(inputs, outputs, work)``, and with lanes ``i64 g(shared, varying, outputs, sums, work, points)``
+    of a ``block``, where varying inputs and outputs are [index][lane] and those outputs that are reduced are added,
+    lane by lane, to ``sums``.  ``points`` are from ``least`` to ``block``; where they are fewer, the other lanes must
+    hold the numbers of one of them.  A workspace lies at a multiple of 64 bytes and may hold anything.
     """
 
     text: str
@@ -43,6 +45,7 @@ class Text:
     block_work: int
     optimize: bool = False  # whether LLVM's better translation pays: it does for loops
     block: int = BLOCK
+    least: int = 1
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,6 @@ class _Writer:
         self.emitter = emitter
         self.size = size
         self.registers = registers
-        self.lanes = 1 if emitter.width == 1 else BLOCK
         self.numbers = [*program.constants.tolist(), -0.0]
         self.rows: list[list[int]] = program.code.tolist()
         if not (program.code[:, 0] == COPYSIGN).any():  # which alone asks for a nan's sign
@@ -102,6 +104,8 @@ class _Writer:
                     row[:3] = SUB, -len(self.numbers), row[1]
         skips = np.flatnonzero(np.isin(program.code[:, 0], [CODES[name] for name in SKIPS])).tolist()
         self.parts = list(_cut(self.rows, skips, size))
+        self.skipping = any(part.jump is not None for part in self.parts)
+        self.lanes = 1 if emitter.width == 1 else MANY if len(self.parts) > 2 and not self.skipping else BLOCK
         every = "" if emitter.width == 1 else ", align 8"  # slots and constants are aligned as LLVM has it by itself
         self.align = {"work": "", "constants": "", "varying": every, "outputs": every, "terms": every}
         self.tables: list[str] = []
@@ -192,12 +196,15 @@ class _Writer:
             tables.append("@callback = dso_local global ptr null")
         text = [preamble, *tables, *functions]
         block_work = 0
-        work = max(1, self.slots) * self.emitter.width
+        work = max(1, self.slots) * self.lanes
         if self.lanes > 1:
             block_work = -(-(work + self.sums * self.lanes) // BLOCK) * BLOCK
-            one, work = one_point(block_work, self.inputs, self.output_places, self.sums, self.emitter.attributes)
+            one, work = one_point(
+                block_work, self.inputs, self.output_places, self.sums, self.lanes, self.emitter.width,
+                self.emitter.attributes,
+            )  # fmt: skip
             text.append(one)
-        return Text("\n".join([*text, ""]), work, block_work)
+        return Text("\n".join([*text, ""]), work, block_work, block=max(self.lanes, BLOCK))
 
     def _part(self, k: int, part: _Part, copies: Sequence[tuple[int, tuple[str, int]]]) -> str:
         emitter, inputs, outputs, lists = self.emitter, self.program.inputs, self.outputs, self.program.lists
@@ -420,46 +427,54 @@ class _Writer:
 
     def _driver(self, copies: Sequence[int]) -> str:
         """The function that calls the parts, with lanes in turn for as many as are computed at once."""
-        lines: list[str] = ["start:"]
-        arguments = ", ".join(f"ptr %{name}" for name in self._names())
+        calls = [[f"call void @copies{k}(%)"] for k in copies] + [self._called(k) for k in range(len(self.parts))]
+        if self.skipping:
+            calls = [[line for lines in calls for line in lines]]
         targets = {part.jump for part in self.parts}
-        if self.lanes > 1:
-            arguments = "ptr %shared, ptr %varying.h, ptr %outputs.h, ptr %terms.h, ptr %slots"
-            lines += [
-                f"%slots = getelementptr double, ptr %work, i64 {self.sums * self.lanes}",
-                "br label %turn",
-                "turn:",
-                "%lane = phi i64 [0, %start], [%next.lane, %turned]",
-                "%varying.h = getelementptr double, ptr %varying, i64 %lane",
-                "%outputs.h = getelementptr double, ptr %outputs, i64 %lane",
-                "%terms.h = getelementptr double, ptr %work, i64 %lane",
-            ]
-        lines += [f"call void @copies{k}({arguments})" for k in copies]
-        for k, part in enumerate(self.parts):
-            if part.start in targets:
-                lines += [f"br label %to{part.start}", f"to{part.start}:"]
-            if part.jump is None:
-                lines.append(f"call void @part{k}({arguments})")
-            else:
-                lines.append(f"%t{k} = call i1 @part{k}({arguments})")
-                lines += [f"br i1 %t{k}, label %to{part.jump}, label %on{part.end}", f"on{part.end}:"]
         if len(self.rows) in targets:
-            lines += [f"br label %to{len(self.rows)}", f"to{len(self.rows)}:"]
+            calls[-1] += [f"br label %to{len(self.rows)}", f"to{len(self.rows)}:"]
         if self.lanes == 1:
             head = "define i64 @f(ptr %varying, ptr %outputs, ptr %work)"
-        else:
-            head = "define i64 @g(ptr %shared, ptr %varying, ptr %outputs, ptr %sums, ptr %work)"
+            arguments = ", ".join(f"ptr %{name}" for name in self._names())
+            lines = [line.replace("%)", f"{arguments})") for call in calls for line in call]
+            return "\n".join([f"{head} {self.emitter.attributes} {{", "start:", *lines, "ret i64 0", "}"])
+        head = "define i64 @g(ptr %shared, ptr %varying, ptr %outputs, ptr %sums, ptr %work, i64 %points)"
+        lines = ["start:", f"%slots = getelementptr double, ptr %work, i64 {self.sums * self.lanes}"]
+        before = "start"
+        for k, call in enumerate(calls):
+            arguments = f"ptr %shared, ptr %varying.{k}, ptr %outputs.{k}, ptr %terms.{k}, ptr %slots.{k}"
             lines += [
-                "br label %turned",
-                "turned:",
-                f"%next.lane = add i64 %lane, {self.emitter.width}",
-                f"%again = icmp ult i64 %next.lane, {self.lanes}",
-                "br i1 %again, label %turn, label %after",
-                "after:",
+                f"br label %turn.{k}",
+                f"turn.{k}:",
+                f"%lane.{k} = phi i64 [0, %{before}], [%next.lane.{k}, %turned.{k}]",
+                f"%varying.{k} = getelementptr double, ptr %varying, i64 %lane.{k}",
+                f"%outputs.{k} = getelementptr double, ptr %outputs, i64 %lane.{k}",
+                f"%terms.{k} = getelementptr double, ptr %work, i64 %lane.{k}",
+                f"%slot.{k} = mul i64 %lane.{k}, {max(1, self.slots)}",
+                f"%slots.{k} = getelementptr double, ptr %slots, i64 %slot.{k}",
+                *(line.replace("%)", f"{arguments})") for line in call),
+                f"br label %turned.{k}",
+                f"turned.{k}:",
+                f"%next.lane.{k} = add i64 %lane.{k}, {self.emitter.width}",
+                f"%again.{k} = icmp ult i64 %next.lane.{k}, %points",
+                f"br i1 %again.{k}, label %turn.{k}, label %after.{k}",
+                f"after.{k}:",
             ]
-            if self.sums:
-                lines += summing(self.sums)
+            before = f"after.{k}"
+        lines += ["br label %after", "after:"]
+        if self.sums:
+            lines += summing(self.sums, self.lanes)
         return "\n".join([f"{head} {self.emitter.attributes} {{", *lines, "ret i64 0", "}"])
+
+    def _called(self, k: int) -> list[str]:
+        """The call of a part, %) standing for its arguments, and where it leads."""
+        part, lines = self.parts[k], []
+        if any(part.start == other.jump for other in self.parts):
+            lines += [f"br label %to{part.start}", f"to{part.start}:"]
+        if part.jump is None:
+            return [*lines, f"call void @part{k}(%)"]
+        lines.append(f"%t{k} = call i1 @part{k}(%)")
+        return [*lines, f"br i1 %t{k}, label %to{part.jump}, label %on{part.end}", f"on{part.end}:"]
 
 
 def _cut(rows: Sequence[Sequence[int]], skips: Sequence[int], size: int) -> Iterator[_Part]:

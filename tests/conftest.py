@@ -55,8 +55,9 @@ def opened(browser: Any, tmp_path: Path) -> Callable[[Any], Any]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.get_closest_marker("long") or item.get_closest_marker("trains"):
-            item.add_marker("no_cover")  # coverage doubles their time, and others run the same lines
+        many = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if many or item.get_closest_marker("long") or item.get_closest_marker("trains"):
+            item.add_marker("no_cover")  # coverage makes them half as slow again, and others run the same lines
     if not __native__:
         reason = "trains for many minutes where the engine is interpreted; the compiled engine's tests run it"
         for item in items:

@@ -57,7 +57,6 @@ def differences(engines: tuple[Engine, Engine], programs: list[Program]) -> list
 programs = st.builds(random_program, st.randoms(use_true_random=False), st.integers(1, 25))
 
 
-@pytest.mark.no_cover  # other tests run the same lines, sooner
 @settings(max_examples=400)
 @given(program=programs)
 def test_random_programs(engines: tuple[Engine, Engine], program: Program) -> None:

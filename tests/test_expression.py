@@ -474,7 +474,6 @@ hostile = st.one_of(
 )
 
 
-@pytest.mark.no_cover  # other tests run the same lines, sooner
 @settings(max_examples=1000)
 @given(hostile)
 def test_any_text_is_a_function_or_refused_with_a_column(text: str) -> None:

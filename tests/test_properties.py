@@ -168,13 +168,11 @@ def assert_right_in_mpmath(f: RandomFunction, xs: tuple[float, ...]) -> None:
 # ---- random functions ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.no_cover  # other tests run the same lines, sooner
 @given(functions, pairs)
 def test_finite_differences(f: RandomFunction, xs: tuple[float, float]) -> None:
     check_grads(f, xs, order=2)
 
 
-@pytest.mark.no_cover  # other tests run the same lines, sooner
 @given(kinked, pairs)
 def test_finite_differences_off_kinks(f: RandomFunction, xs: tuple[float, float]) -> None:
     assume(not f.kinks(*xs))

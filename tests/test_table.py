@@ -145,7 +145,6 @@ def test_every_row_has_an_oracle() -> None:
     assert set(MPMATH) == BUILTIN
 
 
-@pytest.mark.no_cover  # other tests run the same lines, sooner
 @pytest.mark.parametrize("row", [row for row in ROWS if row.name not in OWN], ids=str)
 @given(data=st.data())
 @settings(max_examples=60)
@@ -417,7 +416,6 @@ def assert_right(row: Primitive, xs: tuple[float, ...]) -> None:
                 assert_close(ours, true, size, (mode, row.name, xs, i, j))
 
 
-@pytest.mark.no_cover  # other tests run the same lines, sooner
 @every_row
 @given(data=st.data())
 @few

@@ -75,7 +75,6 @@ def test_numbers_have_both_zeros_and_all_digits() -> None:
     assert smallest(numbers(), lambda x: x > 1.5) == 2.0
 
 
-@pytest.mark.no_cover  # other tests run the same lines, sooner
 @every_row
 @given(data=st.data())
 def test_points_are_inside_the_domain_and_off_kinks(row: Primitive, data: st.DataObject) -> None:

@@ -202,3 +202,20 @@ def test_a_table_that_ends_is_the_end_of_f() -> None:
     x = 4.01
     assert verdict(f, x, 4.0) != "wrong"
     assert verdict(f, x, 8.0) == "wrong"
+
+
+@pytest.mark.parametrize("distance", [1.4e-5, 1e-4])
+def test_a_kink_beside_which_noise_hides_is_a_doubt(distance: float) -> None:
+    """A window that is wide enough for the noise has the kink within, and takes the mean of two slopes for f's."""
+    kink = 0.9001
+    x = kink - distance
+
+    def f(x: float) -> float:
+        return 5.35 * math.sin(x) + 2.79 * (abs(x - kink) + float(np.sin(np.float32(x))))
+
+    smooth = 5.35 * math.cos(x) + 2.79 * math.cos(x)
+    row = row_of(f, x, smooth - 2.79)
+    assert row.verdict == "inconclusive"
+    assert verdict(f, x, smooth) != "ok"  # the mean
+    assert verdict(f, x, -(smooth - 2.79)) == "wrong"
+    assert verdict(f, x, 1.3 * (smooth - 2.79)) == "wrong"

@@ -85,7 +85,7 @@ class Claimed:
         for row in rows:
             resolve(row)
             if row.verdict == "inconclusive" and row.resolution < 0.5:
-                jumps = f"; {row.note}" if row.note.startswith("f jumps") else ""
+                jumps = f"; {row.note}" if row.note.startswith(("f jumps", "f turns")) else ""
                 row.note = f"no fault above {row.resolution:.1g} of it; differences show no more{jumps}"
         return rows
 
@@ -166,7 +166,10 @@ class Claimed:
                 judge(row, claim, claim, near, rounding, self.resolution)
                 if before == "wrong" and row.verdict == "inconclusive":  # the claim is not confirmed by that
                     judge(row, claim, claim, slope, rounding, self.resolution)
-        self.over_stairs(row, differences, slope, rounding)
+        wide = self.over_stairs(row, differences, slope, rounding) or slope
+        held = row.verdict == "wrong" and not slope.kind and row.numeric == wide.value
+        if held and (turn := differences.turns(claim, wide)):
+            row.verdict, row.tolerance, row.note = "inconclusive", abs(claim - slope.value), turn
         small = line.single and abs(claim - row.numeric) < 0.1 * abs(row.numeric)
         if row.verdict == "wrong" and not slope.kind and small and (doubt := differences.jump_over_distance(slope)):
             judge(row, claim, claim, replace(slope, error=max(slope.error, doubt)), rounding, self.resolution)
@@ -193,18 +196,22 @@ class Claimed:
             line.forget_all_but(taken)
         return near
 
-    def over_stairs(self, row: GradientRow, differences: Sided, slope: Slope, rounding: float) -> None:
-        """Judge once more, by large steps, if the slope that accuses the claim, or confirms it, is that of a tread."""
+    def over_stairs(self, row: GradientRow, differences: Sided, slope: Slope, rounding: float) -> Slope | None:
+        """Judge once more, by the slope of large steps, if the one that accuses the claim, or confirms it, is that of a
+        tread."""
         right = row.verdict == "ok"
         other = differences.guide if row.verdict == "wrong" else differences.farther(slope) if right else slope.value
         if other == slope.value or slope.kind or not slope.reach:
-            return
+            return None
         stair = differences.stairs(slope, other, right)
-        if stair is not None:
-            judge(row, row.claimed, row.claimed, differences.beyond(stair), rounding, self.resolution)
-            if row.verdict == "ok" and stair.doubt:
-                row.verdict, row.tolerance = "inconclusive", stair.doubt
-                row.note = f"f jumps at steps {stair.width:.1g} wide, between which its slope is {slope.value:.6g}"
+        if stair is None:
+            return None
+        wide = differences.beyond(stair)
+        judge(row, row.claimed, row.claimed, wide, rounding, self.resolution)
+        if row.verdict == "ok" and stair.doubt:
+            row.verdict, row.tolerance = "inconclusive", stair.doubt
+            row.note = f"f jumps at steps {stair.width:.1g} wide, between which its slope is {slope.value:.6g}"
+        return wide
 
     def remainder(self, row: GradientRow, line: Line, o: int, noise: float) -> Remainder:
         return remainder(line.rises(o), row.claimed, noise)

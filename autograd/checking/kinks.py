@@ -12,7 +12,7 @@ import math
 from .differences import ENOUGH, GRID
 from .lines import Slope, Window
 from .rounding import EPSILON
-from .stairs import Stairs
+from .stairs import LITTLE, Stairs
 
 BENDS = 20  # halvings of an interval in which f departs from a polynomial
 APART = 6.0  # the ratio of steps, at least, of which what is left is compared
@@ -53,6 +53,24 @@ class Sided(Stairs):
         if abs(best.slope - claim) > 4 * best.error + 1e-7 * abs(claim) or not self.bends(best, noise, gap):
             return None
         return Slope(best.slope, best.error, best.scale, best.reach)
+
+    def turns(self, claim: float, found: Slope) -> str:
+        """What f does if a window took the mean of two slopes for f's, and the claim is that of the side which x is on:
+        noise hides how far the kink is.  Empty if that is not so."""
+        taken = dict(self.line.taken)
+        rough = found.reach and found.error > 1e-2 * abs(claim - found.value)
+        ends = [self.window(found.reach, [side], self.noise) for side in self.sides] if rough else []
+        if len(ends) == 2 and (below := ends[0]) is not None and (above := ends[1]) is not None:
+            gap, least = abs(below.slope - above.slope), min(below.slope, above.slope)
+            clear = min(below, above, key=lambda end: end.error)
+            kinked = gap > max(4 * (below.error + above.error), LITTLE * abs(claim))
+            between = least + gap / 10 < found.value < least + 0.9 * gap
+            # a term that was left out would be missing on both sides: the clear one must tell the two slopes apart
+            apart = abs(found.value - clear.slope) > 8 * clear.error
+            if kinked and between and apart and abs(claim - clear.slope) <= 2 * clear.error:
+                return f"f turns near by, from a slope of {below.slope:.6g} to {above.slope:.6g}"
+        self.line.forget_all_but(taken)
+        return ""
 
     def nearer(self, found: Slope, noise: float) -> Slope | None:
         """The slope nearer to x than a kink, whatever is claimed: where the quotients of both sides together settle to

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 
 import numpy as np
@@ -219,3 +220,32 @@ def test_a_kink_beside_which_noise_hides_is_a_doubt(distance: float) -> None:
     assert verdict(f, x, smooth) != "ok"  # the mean
     assert verdict(f, x, -(smooth - 2.79)) == "wrong"
     assert verdict(f, x, 1.3 * (smooth - 2.79)) == "wrong"
+
+
+def beside_a_kink(seed: int) -> tuple[Function, float, float]:
+    """A function with noise of one kind or another, a point beside its kink, and its slope there."""
+    draw = random.Random(seed)
+    x = draw.uniform(0.2, 3.0)
+    kink = x + draw.choice((1, -1)) * x * 10 ** draw.uniform(-5.5, -1.5)
+    a, b, on = draw.uniform(0.5, 3.0), draw.choice((1, -1)) * draw.uniform(0.2, 2.0), x > kink
+    single = np.float32
+    if seed % 3 == 0:
+        f = lambda t: a * math.sin(t) + b * abs(t - kink) + float(single(math.cos(single(t))))  # noqa: E731  # as short as its formula
+        return f, x, a * math.cos(x) + (b if on else -b) - math.sin(x)
+    if seed % 3 == 1:
+        f = lambda t: float(  # noqa: E731
+            single(a) * single(t) ** 2 + single(b) * np.maximum(single(t) - single(kink), single(0))
+        )
+        return f, x, 2 * a * x + (b if on else 0.0)
+    f = lambda t: a * t * t + round(b * max(t - kink, 0.0) + math.exp(-t), 6)  # noqa: E731
+    return f, x, 2 * a * x + (b if on else 0.0) - math.exp(-x)
+
+
+def test_right_claims_beside_a_kink_are_hardly_ever_accused_and_wrong_ones_are() -> None:
+    points = [beside_a_kink(seed) for seed in range(90)]
+    points = [(f, x, slope) for f, x, slope in points if abs(slope) > 0.05]
+    assert len(points) > 80
+    assert sum(verdict(f, x, slope) == "wrong" for f, x, slope in points) <= 6  # 35, if kinks were not thought of
+    for fault, least in ((-1.0, 0.95), (1.3, 0.9), (1.03, 0.7)):
+        found = sum(verdict(f, x, fault * slope) == "wrong" for f, x, slope in points)
+        assert found >= least * len(points), fault

@@ -168,7 +168,7 @@ class Claimed:
                     judge(row, claim, claim, slope, rounding, self.resolution)
         wide = self.over_stairs(row, differences, slope, rounding) or slope
         held = row.verdict == "wrong" and not slope.kind and row.numeric == wide.value
-        if held and (turn := differences.turns(claim, wide)):
+        if held and (turn := differences.turns(claim, wide, self.floor(o))):
             row.verdict, row.tolerance, row.note = "inconclusive", abs(claim - slope.value), turn
         small = line.single and abs(claim - row.numeric) < 0.1 * abs(row.numeric)
         if row.verdict == "wrong" and not slope.kind and small and (doubt := differences.jump_over_distance(slope)):

@@ -54,23 +54,31 @@ class Sided(Stairs):
             return None
         return Slope(best.slope, best.error, best.scale, best.reach)
 
-    def turns(self, claim: float, found: Slope) -> str:
+    def turns(self, claim: float, found: Slope, floor: float) -> str:
         """What f does if a window took the mean of two slopes for f's, and the claim is that of the side which x is on:
         noise hides how far the kink is.  Empty if that is not so."""
         taken = dict(self.line.taken)
         rough = found.reach and found.error > 1e-2 * abs(claim - found.value)
         ends = [self.window(found.reach, [side], self.noise) for side in self.sides] if rough else []
         if len(ends) == 2 and (below := ends[0]) is not None and (above := ends[1]) is not None:
-            gap, least = abs(below.slope - above.slope), min(below.slope, above.slope)
-            clear = min(below, above, key=lambda end: end.error)
-            kinked = gap > max(4 * (below.error + above.error), LITTLE * abs(claim))
+            least, gap = min(below.slope, above.slope), abs(below.slope - above.slope)
+            clear, other = sorted((below, above), key=lambda end: end.error)
+            kinked = gap > max(8 * clear.error, LITTLE * abs(claim))  # the other one has the kink within
             between = least + gap / 10 < found.value < least + 0.9 * gap
             # a term that was left out would be missing on both sides: the clear one must tell the two slopes apart
             apart = abs(found.value - clear.slope) > 8 * clear.error
-            if kinked and between and apart and abs(claim - clear.slope) <= 2 * clear.error:
+            right = abs(claim - clear.slope) <= 2 * clear.error
+            if kinked and between and apart and right and not self.starts_with(other.slope, gap, floor):
                 return f"f turns near by, from a slope of {below.slope:.6g} to {above.slope:.6g}"
         self.line.forget_all_but(taken)
         return ""
+
+    def starts_with(self, slope: float, gap: float, floor: float) -> bool:
+        """Whether this is f's slope at steps as small as the ``floor`` of rounding lets them be, told from another one
+        by a tenth of the gap between them."""
+        step = max(100 * floor / gap, 100 * self.line.spacing)
+        pair = [sample for side in self.sides if (sample := self.sample(side * step)) is not None]
+        return len(pair) == 2 and abs((pair[0].quotient + pair[1].quotient) / 2 - slope) < gap / 10
 
     def nearer(self, found: Slope, noise: float) -> Slope | None:
         """The slope nearer to x than a kink, whatever is claimed: where the quotients of both sides together settle to

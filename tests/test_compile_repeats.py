@@ -144,6 +144,47 @@ def test_columns_are_done_at_once_where_rows_add_up() -> None:
     assert sum(block.items[0].wide and not block.wide for block in backwards) >= 2
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns", "piece"), [(20, 8, 8), (40, 24, 8), (33, 16, 16), (9, 40, 40), (60, 12, 4)]
+)
+def test_a_sum_that_goes_on_from_row_to_row(rows: int, columns: int, piece: int) -> None:
+    """Each turn begins where the one before it ended, so that several cannot be done at once."""
+
+    def f(w: list[Any], x: list[Any]) -> Any:
+        total = 0.0
+        for i in range(rows):
+            for j in range(columns):
+                total = total + w[columns * i + j] * x[j % piece]
+        return total
+
+    w, x = [math.sin(k) for k in range(rows * columns)], [math.cos(k) for k in range(piece)]
+    fast = autograd.compile(f, tier="interpreter")
+    wanted = [fast(w, x)]
+    assert wanted == [f(w, x)]
+    found = repeats.find(fast.program)
+    for width in (2, 4, 8):
+        for exact in (True, False):
+            got = run(looped(fast.program, found, width, exact=exact), [*w, *x], 1)
+            assert got == (wanted if exact else pytest.approx(wanted, rel=1e-12)), width
+
+
+def test_rows_are_looked_for_in_bodies_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, _ = mlp(12, (64, 32, 10))
+    monkeypatch.setattr(repeats, "ENOUGH", 10)
+    assert repeats.problem(program, repeats.find(program)) == ""
+
+
+def test_a_piece_of_nothing_but_a_skip() -> None:
+    inputs, code = 401, [[CODES["skip_lt"], 0, 1, 0, 0]]
+    for t in range(400):
+        code += [[CODES["mul"], t, t + 1], [CODES["sin"], inputs + len(code)]]
+        code.append([CODES["add"], inputs + len(code) - 1, inputs + len(code) - 2])
+    program = assembled(inputs, code, [inputs + len(code) - 1], [])
+    point = [math.sin(k) for k in range(inputs)]
+    loops = (Loop(1, 3, 400),)
+    assert run(looped(program, loops, 4), point, 1) == evaluate(program, point)
+
+
 def test_nothing_repeats_in_a_random_program() -> None:
     assert repeats.find(straight(1, 5000)) == ()
 
@@ -306,6 +347,24 @@ def test_a_nest_of_samples_and_neurons_has_the_bits_of_its_instructions() -> Non
         assert bits(run(looped(program, found, width=width), point, len(program.outputs))) == bits(
             evaluate(program, point)
         )
+
+
+@pytest.mark.parametrize("tier", ["interpreter", "llvm"])
+@pytest.mark.parametrize("steps", [3, 900])  # straight code, and a loop
+def test_slopes_are_added_in_the_order_of_the_points(tier: str, steps: int) -> None:
+    def f(x: Any) -> Any:
+        for _ in range(steps):
+            x = sin(x) + 0.1 * x * x
+        return x
+
+    slopes = autograd.value_and_grad(f)
+    points = np.sin(np.arange(200.0))
+    value, slope = 0.0, 0.0
+    for one, other in map(slopes, points.tolist()):
+        value, slope = value + one, slope + other
+    for threads in (1, 3):
+        fast = autograd.compile(slopes, tier=tier)
+        assert fast.lanes(points, reduce="sum", threads=threads) == (value, slope)
 
 
 def test_sums_in_another_order_are_close() -> None:

@@ -116,11 +116,11 @@ def record(
             )
         rows = []
         for number in numbers:
-            by = [place_of(graph, inputs[i]) for i in given.inputs]
+            wanted = [place_of(graph, inputs[i]) for i in given.inputs]
             if isinstance(number, Value):
-                rows.append(slopes(graph, place_of(graph, number), by))
+                rows.append(slopes(graph, place_of(graph, number), wanted))
             else:
-                rows.append([builder.zero] * len(by))
+                rows.append([builder.zero] * len(wanted))
         tree, order_of_results = _laid_out(transform.kind, structure, given.structure, rows, len(results))
         results += [slope for row in rows for slope in row]
     users = [*dict.fromkeys(builder.users)]

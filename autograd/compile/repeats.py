@@ -143,6 +143,8 @@ class _Finder:
     def rows(self, loop: Loop) -> tuple[int, int, int] | None:
         """After how many turns operands move evenly, how many turns make a row, and which is the first of one."""
         n, p = min(loop.count, ENOUGH // loop.period), loop.period
+        if n < 8:
+            return None
         v = self.operands(slice(loop.start, loop.start + n * p)).reshape(n, -1)
         for step in range(1, MIXED + 1):
             if n < 4 * step:

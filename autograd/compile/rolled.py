@@ -412,8 +412,8 @@ class _Roller:
     # --- several turns at once
 
     def widen(self, block: Block) -> None:
-        inner = block.items[0]
-        if isinstance(inner, Block) and len(block.items) == 1 and self.made_wide(inner, adding=False):
+        inner = block.items[0] if len(block.items) == 1 else None
+        if isinstance(inner, Block) and self.made_wide(inner, adding=False):
             return  # a matrix, whose rows may add up where its columns need not
         if not self.made_wide(block):
             for item in block.items:
@@ -447,6 +447,8 @@ class _Roller:
             carried = np.array(r.kinds == _CARRIED)
             if r.blocks[-1] is not block:
                 others.update(r.made[carried].tolist())
+                if self.crosses(r, level, r.operands[..., :1, :, :][..., carried]):  # begins where another turn ended
+                    return None
                 carried[:] = False
             for k, column in zip(*(x.tolist() for x in np.nonzero(carried)), strict=True):
                 step = r.steps[k]

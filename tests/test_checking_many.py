@@ -20,11 +20,11 @@ W, X = rng.normal(size=N), rng.normal(size=N)
 
 
 def many(x: Any) -> float:
-    return float(np.sum(np.sin(x) * W) + 0.5 * np.sum(x * x))
+    return float(np.sum(np.sin(x) * W[: len(x)]) + 0.5 * np.sum(x * x))
 
 
 def many_gradient(x: Any) -> Any:
-    return np.cos(x) * W + x
+    return np.cos(x) * W[: len(x)] + x
 
 
 def test_a_million_right_derivatives_take_three_directions() -> None:
@@ -81,7 +81,7 @@ def test_the_chance_to_miss_is_that_of_the_draws() -> None:
 
 @pytest.mark.no_cover
 def test_a_pushforward_of_many_numbers_is_asked_for_few_tangents() -> None:
-    tangents = []
+    tangents, point = [], X[:100_000]
 
     def pushforward(x: Any, v: Any, factor: float = 1.0) -> Any:
         tangents.append(v)
@@ -89,14 +89,14 @@ def test_a_pushforward_of_many_numbers_is_asked_for_few_tangents() -> None:
         g[777] *= factor
         return float(np.sum(g * v))
 
-    found = check_grads(many, X, jvp=pushforward, strict=True)
+    found = check_grads(many, point, jvp=pushforward, strict=True)
     assert [row.by for row in found.rows] == [("direction 1",), ("direction 2",), ("direction 3",)]
     assert len(tangents) < 10
     assert found.directions is not None
-    size = np.mean(np.abs(many_gradient(X)) * np.maximum(np.abs(X), np.median(np.abs(X))))
+    size = np.mean(np.abs(many_gradient(point)) * np.maximum(np.abs(point), np.median(np.abs(point))))
     assert found.directions.size == pytest.approx(size, rel=0.9)
     tangents.clear()
-    wrong = report(many, X, jvp=lambda x, v: pushforward(x, v, 1.5))
+    wrong = report(many, point, jvp=lambda x, v: pushforward(x, v, 1.5))
     assert [row.by for row in wrong.rows if row.verdict == "wrong"][-1] == ("x[777]",)
     assert wrong.evaluations <= 200
     assert len(tangents) < 200

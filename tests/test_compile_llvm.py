@@ -458,6 +458,23 @@ def test_the_machine_calls_it() -> None:
     assert_same(sums, totals)
 
 
+@pytest.mark.skipif(bool(choice.why_interpreted), reason="machine code is called by the compiled engine only")
+def test_of_a_long_programs_points_eight_are_flagged_for_one() -> None:
+    base = flat.straight(1, 2500, names=("sin", "cos", "tanh", "sub"))
+    code = [*base.code.tolist(), [CODES["exp"], 0]]
+    last = base.inputs + len(code) - 1
+    program = flat.assembled(base.inputs, code, [last, last - 1], base.constants.tolist())
+    assert compiled(program, lanes=True).width == 64
+    native = llvm.compiled(program, lanes=True, cached=False)
+    x = np.random.default_rng(0).uniform(-1, 1, (150, base.inputs))
+    x[[17, 149], 0] = 1000.0  # whose exp overflows
+    varying, none = np.arange(base.inputs, dtype=np.int32), np.zeros(0)
+    keep = np.zeros(2, bool)
+    per_point, _, flagged = native.lanes(x, none, varying, none.astype(np.int32), keep)
+    assert np.flatnonzero(flagged).tolist() == [*range(16, 24), *range(144, 150)]
+    assert_same(per_point.ravel(), np.array([evaluate(program, row) for row in x]).ravel())
+
+
 # ---- the cache -------------------------------------------------------------------------------------------------------
 
 

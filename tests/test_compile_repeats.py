@@ -376,8 +376,10 @@ def test_sums_in_another_order_are_close() -> None:
 
 
 @pytest.mark.no_cover  # other tests run the same lines, sooner
-@pytest.mark.parametrize("width", [2, 4, 8])
-@pytest.mark.parametrize(("points", "shape"), [(100, (2, 16, 16, 1)), (43, (2, 16, 16, 1)), (40, (40, 20, 5))])
+@pytest.mark.parametrize(
+    ("points", "shape", "width"),
+    [(100, (2, 16, 16, 1), 4), *((43, (2, 16, 16, 1), width) for width in (2, 4, 8)), (40, (40, 20, 5), 8)],
+)
 def test_turns_done_at_once_may_have_sums_of_their_own(points: int, shape: tuple[int, ...], width: int) -> None:
     """... of which each is as many in memory, where a loop further in makes many of them."""
     program, point = mlp(points, shape, "tanh")

@@ -716,7 +716,16 @@ static int machine_native_compute(tape *t, const machine_batch *b, uintptr_t poi
             }
             machine_flags_clear();
             status = ((machine_block_code)block)(b->shared, x, y, b->sums, work->lanes, count);
-            if (status != 0 || machine_flags_raised()) memset(b->flagged + at, 1, (size_t)count);
+            if (status != 0 || machine_flags_raised()) {
+                memset(b->flagged + at, 1, (size_t)count);
+                /* by which eight of its points; sums would be added once more */
+                for (l = 0; l < count && least < 8 && width > 8 && b->per_point_columns == outputs_length; l += 8) {
+                    int64_t some = count - l < 8 ? count - l : 8;
+                    machine_flags_clear();
+                    status = ((machine_block_code)block)(b->shared, x + l, y + l, b->sums, work->lanes, some);
+                    memset(b->flagged + at + l, status != 0 || machine_flags_raised(), (size_t)some);
+                }
+            }
             for (k = 0; k < b->per_point_columns; k++)
                 for (l = 0; l < count; l++) to[l * b->per_point_columns + k] = y[k * width + l];
         }

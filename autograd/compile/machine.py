@@ -97,7 +97,7 @@ class Machine:
         Row i of ``points`` has at point i the inputs whose places are in ``varying``; ``shared`` has those in
         ``shared_at``, the same for all points.  ``per_point`` has a row for each point with the outputs that are not
         ``reduced``; ``sums`` the others, added up point after point from 0.0 on, whatever ``threads`` is.  ``flagged``
-        tells for each point what ``Machine.flagged`` would, or that of another in its block of 32, or that nan was
+        tells for each point what ``Machine.flagged`` would, or that of another in its block (to 64), or that nan was
         compared.
 
         Raises what ``run`` raises; with which of the points, if several do, is not said.

@@ -53,6 +53,13 @@ def opened(browser: Any, tmp_path: Path) -> Callable[[Any], Any]:
     return open_page
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """In a worker of xdist pytest-cov starts two coverages, and pauses one where a test is marked ``no_cover``."""
+    plugin: Any = config.pluginmanager.getplugin("_cov")
+    if hasattr(config, "workerinput") and plugin is not None and plugin.cov_controller is not None:
+        plugin.cov_controller.cov.stop()  # the first, which nobody asks for what it saw
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         many = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)

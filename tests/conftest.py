@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         many = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         if many or item.get_closest_marker("long") or item.get_closest_marker("trains"):
-            item.add_marker("no_cover")  # coverage makes them half as slow again, and others run the same lines
+            item.add_marker("no_cover")  # coverage takes more than the test itself, and others run the same lines
     if not __native__:
         reason = "trains for many minutes where the engine is interpreted; the compiled engine's tests run it"
         for item in items:

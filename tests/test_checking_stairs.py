@@ -233,11 +233,11 @@ def beside_a_kink(seed: int) -> tuple[Function, float, float]:
         f = lambda t: a * math.sin(t) + b * abs(t - kink) + float(single(math.cos(single(t))))  # noqa: E731  # as short as its formula
         return f, x, a * math.cos(x) + (b if on else -b) - math.sin(x)
     if seed % 3 == 1:
-        f = lambda t: float(  # noqa: E731
+        f = lambda t: float(  # noqa: E731  # as short as its formula
             single(a) * single(t) ** 2 + single(b) * np.maximum(single(t) - single(kink), single(0))
         )
         return f, x, 2 * a * x + (b if on else 0.0)
-    f = lambda t: a * t * t + round(b * max(t - kink, 0.0) + math.exp(-t), 6)  # noqa: E731
+    f = lambda t: a * t * t + round(b * max(t - kink, 0.0) + math.exp(-t), 6)  # noqa: E731  # as short as its formula
     return f, x, 2 * a * x + (b if on else 0.0) - math.exp(-x)
 
 

@@ -468,11 +468,16 @@ def test_of_a_long_programs_points_eight_are_flagged_for_one() -> None:
     native = llvm.compiled(program, lanes=True, cached=False)
     x = np.random.default_rng(0).uniform(-1, 1, (150, base.inputs))
     x[[17, 149], 0] = 1000.0  # whose exp overflows
-    varying, none = np.arange(base.inputs, dtype=np.int32), np.zeros(0)
-    keep = np.zeros(2, bool)
-    per_point, _, flagged = native.lanes(x, none, varying, none.astype(np.int32), keep)
+    wanted = np.array([evaluate(program, row) for row in x])
+    varying, none, nothing = np.arange(base.inputs, dtype=np.int32), np.zeros(0), np.zeros(0, np.int32)
+    per_point, _, flagged = native.lanes(x, none, varying, nothing, np.zeros(2, bool))
     assert np.flatnonzero(flagged).tolist() == [*range(16, 24), *range(144, 150)]
-    assert_same(per_point.ravel(), np.array([evaluate(program, row) for row in x]).ravel())
+    assert_same(per_point.ravel(), wanted.ravel())
+    second = np.array([False, True])  # what is summed is not added again to find out
+    native = llvm.compiled(program, lanes=True, reduced=second, cached=False)
+    _, sums, flagged = native.lanes(x, none, varying, nothing, second)
+    assert np.flatnonzero(flagged).tolist() == [*range(64), *range(128, 150)]
+    assert sums.tolist() == [np.cumsum(wanted[:, 1])[-1]]
 
 
 # ---- the cache -------------------------------------------------------------------------------------------------------

@@ -34,8 +34,9 @@ def compile(  # as JAX and PyTorch call it
     Python decides by a number (``if``, ``while``, ``max``, ``.data``), the decision is remembered, and looked at again
     in each run.  If it comes out otherwise, ``on_branch="retrace"`` records that way too (after 64 the eager engine
     takes the others, with a warning) and ``"raise"`` raises BranchError with the line and both numbers.  ``where`` and
-    ``take`` of ``autograd.math`` choose within one program.  (An item that ``take`` gives for an index which is a plain
-    number is the item itself: where it is used several times, the last bit of a slope may differ from this one's.)
+    ``take`` of ``autograd.math`` choose within one program.  (Of an index that is a plain number ``take`` gives the
+    item itself, and no operation: called without ``compile``, the function may then add the parts of that item's slope
+    in another order, and differ in its last bit.)
 
     ``tier`` is "interpreter", "llvm" (at once; it needs llvmlite), or "auto": interpreted until machine code pays.
     ``exact=False`` lets machine code add sums in another order and take vector functions within 2 ulp.

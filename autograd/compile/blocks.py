@@ -52,11 +52,42 @@ in:
 KINDS = {"shared": 0, "varying": 1, "work": 2, "constants": 3}
 
 
+def over_points(name: str, calls: Sequence[str], slots: int, width: int, attributes: str) -> str:
+    """A function that goes through the calls for the first ``width`` of ``%points``, then for the next.
+
+    The calls find their arguments by the names that parts have for them; each point has ``slots`` of its own in the
+    workspace.
+    """
+    lines = "\n".join(calls)
+    return f"""\
+define internal void {name}(
+  ptr %shared, ptr %every.varying, ptr %every.outputs, ptr %every.terms, ptr %every.slots, i64 %points
+) noinline {attributes} {{
+start:
+br label %turn
+turn:
+%lane = phi i64 [0, %start], [%next.lane, %turned]
+%varying = getelementptr double, ptr %every.varying, i64 %lane
+%outputs = getelementptr double, ptr %every.outputs, i64 %lane
+%terms = getelementptr double, ptr %every.terms, i64 %lane
+%first = mul i64 %lane, {slots}
+%work = getelementptr double, ptr %every.slots, i64 %first
+{lines}
+br label %turned
+turned:
+%next.lane = add i64 %lane, {width}
+%again = icmp ult i64 %next.lane, %points
+br i1 %again, label %turn, label %done
+done:
+ret void
+}}"""
+
+
 def summing(sums: int, block: int) -> Iterator[str]:
     """Loops over the reduced outputs, whose lanes are in the workspace: ``%points`` are added, in their order."""
     yield "br label %sum"
     yield "sum:"
-    yield "%k = phi i64 [0, %after], [%next, %summed]"
+    yield "%k = phi i64 [0, %start], [%next, %summed]"
     yield f"%first = mul i64 %k, {block}"
     yield "%at = getelementptr double, ptr %work, i64 %first"
     yield "%place = getelementptr double, ptr %sums, i64 %k"

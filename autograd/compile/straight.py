@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .blocks import BLOCK, KINDS, MANY, TAKE, one_point, summing
+from .blocks import BLOCK, KINDS, MANY, TAKE, one_point, over_points, summing
 from .emit import HELPERS, LIBRARY, Emitter
 from .program import ARITY, CODES, NAMES, Program
 
@@ -104,8 +104,8 @@ class _Writer:
                     row[:3] = SUB, -len(self.numbers), row[1]
         skips = np.flatnonzero(np.isin(program.code[:, 0], [CODES[name] for name in SKIPS])).tolist()
         self.parts = list(_cut(self.rows, skips, size))
-        self.skipping = any(part.jump is not None for part in self.parts)
-        self.lanes = 1 if emitter.width == 1 else MANY if len(self.parts) > 2 and not self.skipping else BLOCK
+        self.targets = {part.jump for part in self.parts if part.jump is not None}  # of skips out of their part
+        self.lanes = 1 if emitter.width == 1 else MANY if len(self.parts) > 2 and not self.targets else BLOCK
         every = "" if emitter.width == 1 else ", align 8"  # slots and constants are aligned as LLVM has it by itself
         self.align = {"work": "", "constants": "", "varying": every, "outputs": every, "terms": every}
         self.tables: list[str] = []
@@ -233,7 +233,7 @@ class _Writer:
                 operands += chosen
             uses = next_uses[starts[i] : starts[i + 1]]
             last = uses.pop()
-            for x, use in zip(operands, uses):  # noqa: B905 - they are equally many, and to ask takes time
+            for x, use in zip(operands, uses):  # noqa: B905  # they are equally many, and to ask takes time
                 if use != NEVER:
                     following[x] = use
                 elif x >= 0:  # nobody uses it any more
@@ -426,55 +426,42 @@ class _Writer:
         return "\n".join([head, "start:", *lines, "}"])
 
     def _driver(self, copies: Sequence[int]) -> str:
-        """The function that calls the parts, with lanes in turn for as many as are computed at once."""
-        calls = [[f"call void @copies{k}(%)"] for k in copies] + [self._called(k) for k in range(len(self.parts))]
-        if self.skipping:
-            calls = [[line for lines in calls for line in lines]]
-        targets = {part.jump for part in self.parts}
-        if len(self.rows) in targets:
+        """The function that calls the parts; with lanes, for as many as are computed at once after another."""
+        calls = [[f"call void @copies{k}({self._arguments()})"] for k in copies]
+        calls += [self._called(k) for k in range(len(self.parts))]
+        if len(self.rows) in self.targets:
             calls[-1] += [f"br label %to{len(self.rows)}", f"to{len(self.rows)}:"]
+        attributes = self.emitter.attributes
         if self.lanes == 1:
+            lines = [line for call in calls for line in call]
             head = "define i64 @f(ptr %varying, ptr %outputs, ptr %work)"
-            arguments = ", ".join(f"ptr %{name}" for name in self._names())
-            lines = [line.replace("%)", f"{arguments})") for call in calls for line in call]
-            return "\n".join([f"{head} {self.emitter.attributes} {{", "start:", *lines, "ret i64 0", "}"])
-        head = "define i64 @g(ptr %shared, ptr %varying, ptr %outputs, ptr %sums, ptr %work, i64 %points)"
-        lines = ["start:", f"%slots = getelementptr double, ptr %work, i64 {self.sums * self.lanes}"]
-        before = "start"
-        for k, call in enumerate(calls):
-            arguments = f"ptr %shared, ptr %varying.{k}, ptr %outputs.{k}, ptr %terms.{k}, ptr %slots.{k}"
-            lines += [
-                f"br label %turn.{k}",
-                f"turn.{k}:",
-                f"%lane.{k} = phi i64 [0, %{before}], [%next.lane.{k}, %turned.{k}]",
-                f"%varying.{k} = getelementptr double, ptr %varying, i64 %lane.{k}",
-                f"%outputs.{k} = getelementptr double, ptr %outputs, i64 %lane.{k}",
-                f"%terms.{k} = getelementptr double, ptr %work, i64 %lane.{k}",
-                f"%slot.{k} = mul i64 %lane.{k}, {max(1, self.slots)}",
-                f"%slots.{k} = getelementptr double, ptr %slots, i64 %slot.{k}",
-                *(line.replace("%)", f"{arguments})") for line in call),
-                f"br label %turned.{k}",
-                f"turned.{k}:",
-                f"%next.lane.{k} = add i64 %lane.{k}, {self.emitter.width}",
-                f"%again.{k} = icmp ult i64 %next.lane.{k}, %points",
-                f"br i1 %again.{k}, label %turn.{k}, label %after.{k}",
-                f"after.{k}:",
-            ]
-            before = f"after.{k}"
-        lines += ["br label %after", "after:"]
+            return "\n".join([f"{head} {attributes} {{", "start:", *lines, "ret i64 0", "}"])
+        if self.targets:
+            calls = [[line for call in calls for line in call]]
+        turns = [
+            over_points(f"@turns{k}", call, max(1, self.slots), self.emitter.width, attributes)
+            for k, call in enumerate(calls)
+        ]
+        lines = [f"%slots = getelementptr double, ptr %work, i64 {self.sums * self.lanes}"]
+        arguments = "ptr %shared, ptr %varying, ptr %outputs, ptr %work, ptr %slots, i64 %points"
+        lines += [f"call void @turns{k}({arguments})" for k in range(len(turns))]
         if self.sums:
             lines += summing(self.sums, self.lanes)
-        return "\n".join([f"{head} {self.emitter.attributes} {{", *lines, "ret i64 0", "}"])
+        head = "define i64 @g(ptr %shared, ptr %varying, ptr %outputs, ptr %sums, ptr %work, i64 %points)"
+        return "\n".join([*turns, f"{head} {attributes} {{", "start:", *lines, "ret i64 0", "}"])
 
     def _called(self, k: int) -> list[str]:
-        """The call of a part, %) standing for its arguments, and where it leads."""
+        """The call of a part, and where it leads."""
         part, lines = self.parts[k], []
-        if any(part.start == other.jump for other in self.parts):
+        if part.start in self.targets:
             lines += [f"br label %to{part.start}", f"to{part.start}:"]
         if part.jump is None:
-            return [*lines, f"call void @part{k}(%)"]
-        lines.append(f"%t{k} = call i1 @part{k}(%)")
+            return [*lines, f"call void @part{k}({self._arguments()})"]
+        lines.append(f"%t{k} = call i1 @part{k}({self._arguments()})")
         return [*lines, f"br i1 %t{k}, label %to{part.jump}, label %on{part.end}", f"on{part.end}:"]
+
+    def _arguments(self) -> str:
+        return ", ".join(f"ptr %{name}" for name in self._names())
 
 
 def _cut(rows: Sequence[Sequence[int]], skips: Sequence[int], size: int) -> Iterator[_Part]:

@@ -136,9 +136,11 @@ class _Finder:
         step, row, first = found
         begin, end = loop.start + first * loop.period, loop.start + loop.count * loop.period
         period, count = row * loop.period, (loop.count - first) // row
-        inner = (Loop(begin, step * loop.period, row // step),) if step < row else ()
         ends = [*self.loops(loop.start, begin), *self.loops(begin + period * count, end)]
-        return [Loop(begin, period, count, inner), *ends]
+        if step == row:
+            return [self.nested(Loop(begin, period, count)), *ends]
+        inner = self.nested(Loop(begin, step * loop.period, row // step))
+        return [Loop(begin, period, count, (inner,)), *ends]
 
     def rows(self, loop: Loop) -> tuple[int, int, int] | None:
         """After how many turns operands move evenly, how many turns make a row, and which is the first of one."""

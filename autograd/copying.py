@@ -215,7 +215,13 @@ _blocks: dict[int, ReferenceType[Series | Block]] = {}  # by the identities of t
 _shells: WeakValueDictionary[int, Shell] = WeakValueDictionary()  # by those of their leaves
 _numbers = count()
 _lock = RLock()  # a node must not get into two blocks
-_within = local()
+
+
+class _Within(local):
+    depth = 0  # of the blocks that a pickler of this thread is within
+
+
+_within = _Within()
 
 
 def _block(key: int) -> Series | Block | None:
@@ -248,7 +254,7 @@ def _deepest_first(block: Series | Block, outside: Iterable[Any]) -> Iterator[An
     What belongs to another's pickle, so that this pickler has not seen it, is thus pickled by recursion: beyond a
     depth, in order.
     """
-    _within.depth = getattr(_within, "depth", 0) + 1
+    _within.depth += 1
     try:
         if _within.depth == DEEP:
             yield from _all_older(block)
